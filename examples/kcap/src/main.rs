@@ -1,0 +1,3 @@
+//! Saves, reads and inspects Linux crash dumps.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! What kcapture needs of a Linux host with std: files.

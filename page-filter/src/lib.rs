@@ -1,0 +1,9 @@
+//! Reads a crashed Linux machine, tells its pages apart and writes the dump.
+#![no_std]
+#![forbid(unsafe_code)]
+
+mod kind;
+mod phys;
+
+pub use kind::{Level, PageKind};
+pub use phys::{Fault, PhysMemory};

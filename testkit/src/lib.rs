@@ -1,0 +1,1 @@
+//! Synthetic vmcores for tests.

@@ -1,0 +1,100 @@
+//! Bytes of a file, as the caller provides them.
+
+/// The code that the byte slices of this crate answer to a read past their end.
+pub const END_OF_FILE: i32 = -1;
+
+/// Positional reads from a file, a block device or memory.
+///
+/// Reads are all or nothing. The error is the embedder's own code, which comes back in
+/// [`Error::Io`](crate::Error::Io) unchanged.
+pub trait ReadAt {
+    /// Fills `buf` with the bytes that start `offset` bytes into the input.
+    ///
+    /// # Errors
+    /// The embedder's code when any of the bytes cannot be read; `buf` is then unspecified.
+    fn read_at(&self, offset: u64, buf: &mut [u8]) -> Result<(), i32>;
+
+    /// The input's size in bytes, where it is known. Parsers then tell a truncated input from a failed read.
+    fn size(&self) -> Option<u64> {
+        None
+    }
+}
+
+/// Positional writes to a file, a block device or memory.
+pub trait WriteAt {
+    /// Writes all of `bytes`, `offset` bytes into the output.
+    ///
+    /// # Errors
+    /// The embedder's code when any of the bytes could not be written.
+    fn write_at(&mut self, offset: u64, bytes: &[u8]) -> Result<(), i32>;
+
+    /// Whether an offset may be written a second time. A stream cannot: what was sent is gone.
+    fn can_rewrite(&self) -> bool {
+        true
+    }
+
+    /// Returns when everything written so far is on stable storage.
+    ///
+    /// # Errors
+    /// The embedder's code when the storage did not take it.
+    fn sync(&mut self) -> Result<(), i32> {
+        Ok(())
+    }
+}
+
+impl ReadAt for [u8] {
+    fn read_at(&self, offset: u64, buf: &mut [u8]) -> Result<(), i32> {
+        let bytes = usize::try_from(offset)
+            .ok()
+            .and_then(|start| self.get(start..start.checked_add(buf.len())?))
+            .ok_or(END_OF_FILE)?;
+        buf.copy_from_slice(bytes);
+        Ok(())
+    }
+
+    fn size(&self) -> Option<u64> {
+        u64::try_from(self.len()).ok()
+    }
+}
+
+impl<T: ReadAt + ?Sized> ReadAt for &T {
+    fn read_at(&self, offset: u64, buf: &mut [u8]) -> Result<(), i32> {
+        (**self).read_at(offset, buf)
+    }
+
+    fn size(&self) -> Option<u64> {
+        (**self).size()
+    }
+}
+
+impl<T: WriteAt + ?Sized> WriteAt for &mut T {
+    fn write_at(&mut self, offset: u64, bytes: &[u8]) -> Result<(), i32> {
+        (**self).write_at(offset, bytes)
+    }
+
+    fn can_rewrite(&self) -> bool {
+        (**self).can_rewrite()
+    }
+
+    fn sync(&mut self) -> Result<(), i32> {
+        (**self).sync()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slice_reads_all_or_nothing() {
+        let bytes: &[u8] = &[1, 2, 3, 4];
+        let mut two = [0; 2];
+        assert_eq!(bytes.read_at(2, &mut two), Ok(()));
+        assert_eq!(two, [3, 4]);
+        for offset in [3, 4, 5, u64::MAX - 1, u64::MAX] {
+            assert_eq!(bytes.read_at(offset, &mut two), Err(END_OF_FILE), "{offset}");
+        }
+        assert_eq!(bytes.read_at(4, &mut []), Ok(()));
+        assert_eq!(ReadAt::size(bytes), Some(4));
+    }
+}
