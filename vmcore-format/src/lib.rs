@@ -22,6 +22,9 @@ mod error;
 mod io;
 mod layout;
 
+pub mod flattened;
+pub mod kdump;
+
 pub use addr::{PageSize, Pfn, PhysAddr, VirtAddr};
 pub use error::{Error, Field};
 pub use io::{END_OF_FILE, ReadAt, WriteAt};
