@@ -11,8 +11,10 @@
 mod format;
 mod overlap;
 mod read;
+mod rearrange;
 mod write;
 
 pub use format::Extent;
 pub use read::{Flattened, is_flattened};
+pub use rearrange::Rearrange;
 pub use write::Writer;

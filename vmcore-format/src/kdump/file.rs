@@ -206,26 +206,50 @@ impl<'a> KdumpFile<'a> {
             return Ok(None);
         }
         let number = self.parts.partition_point(|part| part.pfns.1 <= pfn);
-        let (input, start, before) = match self.parts.get(number) {
-            Some(part) if part.pfns.0 <= pfn => (part.input, part.pfns.0, part.pages_before),
-            _ => return Err(missing(pfn)),
-        };
-        let before = match before {
-            Some(before) => before,
-            None => self.held_below(start)?,
-        };
-        if let Some(part) = self.parts.get_mut(number) {
-            part.pages_before = Some(before);
+        if self.parts.get(number).is_none_or(|part| part.pfns.0 > pfn) {
+            return Err(missing(pfn));
         }
+        let before = self.first_rank(number)?;
         let rank = self.held_below(pfn)?.saturating_sub(before);
-        let desc = self.desc_of_rank(number, input, rank)?;
+        let desc = self.desc_of(number, rank)?;
         Ok(Some((number, desc)))
     }
 
-    fn desc_of_rank(&mut self, number: usize, input: &dyn ReadAt, rank: u64) -> Result<PageDesc, Error> {
+    /// The rank of a part's first page in the whole set.
+    fn first_rank(&mut self, number: usize) -> Result<u64, Error> {
+        let Some(part) = self.parts.get(number) else { return self.held_below(Pfn(u64::MAX)) };
+        if let Some(rank) = part.first_rank {
+            return Ok(rank);
+        }
+        let rank = self.held_below(part.pfns.0)?;
+        if let Some(part) = self.parts.get_mut(number) {
+            part.first_rank = Some(rank);
+        }
+        Ok(rank)
+    }
+
+    /// The ranks of a part's first page and of the page after its last, or `None` past the last part.
+    pub(super) fn ranks(&mut self, number: usize) -> Result<Option<(u64, u64)>, Error> {
+        let Some(part) = self.parts.get(number) else { return Ok(None) };
+        let (known, end) = (part.end_rank, part.pfns.1);
+        let first = self.first_rank(number)?;
+        let end = known.map_or_else(|| self.held_below(end), Ok)?;
+        if let Some(part) = self.parts.get_mut(number) {
+            part.end_rank = Some(end);
+        }
+        Ok(Some((first, end)))
+    }
+
+    pub(super) fn parts_mut(&mut self) -> &mut [Part<'a>] {
+        self.parts
+    }
+
+    /// The descriptor at position `rank` of a part's table.
+    pub(super) fn desc_of(&mut self, number: usize, rank: u64) -> Result<PageDesc, Error> {
         let table = self.set.geometry.page_descs();
         let corrupt = Error::Corrupt { field: Field::PageDesc, offset: table };
         let offset = self.set.geometry.page_desc(rank).ok_or(corrupt)?;
+        let input = self.parts.get(number).ok_or(corrupt)?.input;
         if self.descs_part != number {
             self.descs.clear();
             self.descs_part = number;

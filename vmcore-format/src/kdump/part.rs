@@ -7,7 +7,7 @@ use super::abi::Abi;
 use super::detect::{self, Headers};
 use super::geometry::Geometry;
 use super::header::{DiskDumpHeader, block_size_offset};
-use super::sub_header::SubHeader;
+use super::sub_header::{Region, SubHeader};
 use crate::{Error, Field, Pfn, ReadAt};
 
 /// One file: a whole dump, or a part of a split set.
@@ -17,8 +17,12 @@ pub struct Part<'a> {
     pub(super) sub: SubHeader,
     /// The PFNs whose pages this file holds.
     pub(super) pfns: (Pfn, Pfn),
-    /// The pages in the parts before: the rank of this file's first page. Counted when first needed.
-    pub(super) pages_before: Option<u64>,
+    /// The rank in the whole set of this file's first page, and of the next part's. Counted when first needed.
+    pub(super) first_rank: Option<u64>,
+    pub(super) end_rank: Option<u64>,
+    /// Where the data of the pages stand in the file, and where they go when parts are joined.
+    pub(super) data: Region,
+    pub(super) joined_at: u64,
 }
 
 /// What the files of a set have in common.
@@ -34,7 +38,8 @@ impl<'a> Part<'a> {
     /// A file that has not been looked at.
     #[must_use]
     pub fn new(input: &'a dyn ReadAt) -> Self {
-        Self { input, sub: SubHeader::default(), pfns: (Pfn(0), Pfn(0)), pages_before: None }
+        let (sub, pfns) = (SubHeader::default(), (Pfn(0), Pfn(0)));
+        Self { input, sub, pfns, first_rank: None, end_rank: None, data: Region::default(), joined_at: 0 }
     }
 
     /// The file's bytes.
@@ -69,7 +74,7 @@ impl<'a> Part<'a> {
         if pfns.0 > pfns.1 || pfns.1.0 > max_mapnr {
             return Err(Error::Corrupt { field: Field::EndPfn, offset: geometry.sub_header() });
         }
-        (self.sub, self.pfns, self.pages_before) = (sub, pfns, None);
+        *self = Self { sub, pfns, ..Self::new(self.input) };
         Ok(Set { abi, header, geometry, max_mapnr })
     }
 }
