@@ -17,6 +17,9 @@
     )
 )]
 
+#[cfg(test)]
+extern crate std;
+
 mod addr;
 mod error;
 mod io;

@@ -18,3 +18,6 @@ pub use format::Extent;
 pub use read::{Flattened, is_flattened};
 pub use rearrange::Rearrange;
 pub use write::Writer;
+
+#[cfg(test)]
+mod tests;

@@ -70,13 +70,13 @@ impl Abi {
 }
 
 /// Takes the fields of a C structure from its bytes, in order. `None`: the bytes end before the field does.
-pub(super) struct FieldReader<'b> {
+pub(super) struct StructReader<'b> {
     bytes: &'b [u8],
     at: usize,
     abi: Abi,
 }
 
-impl<'b> FieldReader<'b> {
+impl<'b> StructReader<'b> {
     pub(super) fn new(bytes: &'b [u8], abi: Abi) -> Self {
         Self { bytes, at: 0, abi }
     }
@@ -112,13 +112,13 @@ impl<'b> FieldReader<'b> {
 
 /// Puts the fields of a C structure into bytes that are zero before, in order. `None`: the field does not fit
 /// (into the bytes, or the value into a 32-bit `long`).
-pub(super) struct FieldWriter<'b> {
+pub(super) struct StructWriter<'b> {
     bytes: &'b mut [u8],
     at: usize,
     abi: Abi,
 }
 
-impl<'b> FieldWriter<'b> {
+impl<'b> StructWriter<'b> {
     pub(super) fn new(bytes: &'b mut [u8], abi: Abi) -> Self {
         Self { bytes, at: 0, abi }
     }

@@ -84,7 +84,8 @@ fn endian(main: &[u8]) -> Result<Endian, Error> {
 fn plausible(sub: &SubHeader, header: &DiskDumpHeader) -> bool {
     let page = header.block_size;
     let end = (u64::from(header.sub_hdr_size).saturating_add(1)).saturating_mul(page.bytes());
-    let after_headers = |region: Region| region.len == 0 || region.offset >= page.bytes();
+    let none = |region: Region| region == Region::default();
+    let after_headers = |region: Region| none(region) || region.offset >= page.bytes();
     let in_block_1 = |region: Region| region.offset.checked_add(region.len).is_some_and(|last| last <= end);
     let regions =
         [sub.vmcoreinfo, sub.notes].into_iter().all(|region| after_headers(region) && in_block_1(region));

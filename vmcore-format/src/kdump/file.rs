@@ -7,7 +7,7 @@ use super::bitmap::{Bitmap, Rank};
 use super::geometry::Geometry;
 use super::header::{DiskDumpHeader, SIGNATURE};
 use super::page_desc::{Compression, PageDesc};
-use super::part::{self, Part, Set, missing, open_set};
+use super::part::{Part, Set, missing, open_set};
 use super::sub_header::{Region, SubHeader};
 use super::window::Window;
 use crate::{Error, Field, Layout, PageSize, Pfn, ReadAt};
@@ -249,7 +249,7 @@ impl<'a> KdumpFile<'a> {
         let table = self.set.geometry.page_descs();
         let corrupt = Error::Corrupt { field: Field::PageDesc, offset: table };
         let offset = self.set.geometry.page_desc(rank).ok_or(corrupt)?;
-        let input = self.parts.get(number).ok_or(corrupt)?.input;
+        let &Part { input, size, .. } = self.parts.get(number).ok_or(corrupt)?;
         if self.descs_part != number {
             self.descs.clear();
             self.descs_part = number;
@@ -257,12 +257,12 @@ impl<'a> KdumpFile<'a> {
         let endian = self.set.abi.endian;
         let bytes = self.descs.at(input, table, offset, PageDesc::ENCODED_LEN, Field::PageDesc)?;
         let desc = PageDesc::parse(bytes, endian)?;
-        self.check(&desc, offset, input.size())?;
+        self.check(&desc, offset, size)?;
         Ok(desc)
     }
 
     /// `at` is the offset of the descriptor in the file.
-    fn check(&self, desc: &PageDesc, at: u64, size: Option<u64>) -> Result<(), Error> {
+    fn check(&self, desc: &PageDesc, at: u64, size: u64) -> Result<(), Error> {
         let corrupt = |field, into: u64| Err(Error::Corrupt { field, offset: at.saturating_add(into) });
         if desc.offset == 0 || desc.size == 0 {
             return corrupt(Field::PageLost, 0);
@@ -276,7 +276,7 @@ impl<'a> KdumpFile<'a> {
             return corrupt(Field::PageDescSize, 8);
         }
         let end = desc.offset.checked_add(len).filter(|&end| i64::try_from(end).is_ok());
-        let inside = end.is_some_and(|end| end <= size.unwrap_or(u64::MAX));
+        let inside = end.is_some_and(|end| end <= size);
         if !inside || desc.offset < self.set.geometry.page_descs() {
             return corrupt(Field::PageDescOffset, 0);
         }
@@ -289,6 +289,6 @@ impl<'a> KdumpFile<'a> {
     /// [`Error::Corrupt`] when the file is known to end before, or there is no such part; [`Error::Io`].
     pub fn read_raw(&self, part: usize, offset: u64, buf: &mut [u8]) -> Result<(), Error> {
         let part = self.parts.get(part).ok_or(Error::Corrupt { field: Field::Split, offset })?;
-        part::read(part.input, offset, buf, Field::PageDescOffset)
+        part.read(offset, buf, Field::PageDescOffset)
     }
 }

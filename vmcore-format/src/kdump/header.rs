@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use super::abi::{Abi, DataModel, FieldReader, FieldWriter};
+use super::abi::{Abi, DataModel, StructReader, StructWriter};
 use super::page_desc::Compression;
 use crate::{Error, Field, PageSize};
 
@@ -170,7 +170,7 @@ impl DiskDumpHeader {
     /// [`Error::Corrupt`] when `bytes` is too short or the block size is no page size, [`Error::Unsupported`] for another signature
     /// or a version outside 1 to 6; offsets count from the start of the file.
     pub fn parse(bytes: &[u8], abi: Abi) -> Result<Self, Error> {
-        let mut fields = FieldReader::new(bytes, abi);
+        let mut fields = StructReader::new(bytes, abi);
         let short = Error::Corrupt { field: Field::DiskDumpHeader, offset: 0 };
         let signature: [u8; 8] = fields.bytes().ok_or(short)?;
         if signature != SIGNATURE {
@@ -216,7 +216,7 @@ impl DiskDumpHeader {
         let small = Error::BufferTooSmall { needed: u64::try_from(len).unwrap_or(u64::MAX) };
         let out = out.get_mut(..len).ok_or(small)?;
         out.fill(0);
-        let mut fields = FieldWriter::new(out, abi);
+        let mut fields = StructWriter::new(out, abi);
         let mut names = || {
             fields.bytes(&SIGNATURE)?;
             fields.int(self.header_version)?;
@@ -243,7 +243,7 @@ pub(super) fn block_size_offset(abi: Abi) -> u64 {
     }
 }
 
-fn timestamp(fields: &mut FieldReader<'_>, abi: Abi) -> Option<Timestamp> {
+fn timestamp(fields: &mut StructReader<'_>, abi: Abi) -> Option<Timestamp> {
     if abi.model.wide_timeval() {
         Some(Timestamp { sec: fields.long_long()?.cast_signed(), usec: fields.long_long()?.cast_signed() })
     } else {
@@ -251,7 +251,7 @@ fn timestamp(fields: &mut FieldReader<'_>, abi: Abi) -> Option<Timestamp> {
     }
 }
 
-fn put_timestamp(fields: &mut FieldWriter<'_>, abi: Abi, time: Timestamp) -> Result<(), Error> {
+fn put_timestamp(fields: &mut StructWriter<'_>, abi: Abi, time: Timestamp) -> Result<(), Error> {
     let unsupported = Error::Unsupported { field: Field::Timestamp, value: time.sec.cast_unsigned() };
     for part in [time.sec, time.usec] {
         let put = if abi.model.wide_timeval() {

@@ -170,8 +170,13 @@ impl<'a> Join<'a> {
             ..SubHeader::default()
         };
         self.incomplete |= self.ranks_missing()?;
-        self.total = end.saturating_add(eraseinfo).saturating_sub(geometry.sub_header());
         self.plan = Plan { geometry: Some(geometry), sub, held };
+        self.total = held.saturating_mul(u64::try_from(PageDesc::ENCODED_LEN).unwrap_or_default());
+        let mut number = 0_usize;
+        while let Some(piece) = self.piece(number)? {
+            self.total = self.total.saturating_add(piece.from.len);
+            number = number.saturating_add(1);
+        }
         self.phase = Phase::Descs { part: 0, rank: 0 };
         Ok(())
     }
@@ -232,7 +237,7 @@ impl<'a> Join<'a> {
             len = len.saturating_add(desc.encode(endian, slot)?);
         }
         let at = self.geometry()?.page_desc(rank).ok_or(too_large(rank))?;
-        self.write(out, at, buf.get(..len).unwrap_or_default())?;
+        self.copied(out, at, buf.get(..len).unwrap_or_default())?;
         let next = if until >= end { part.saturating_add(1) } else { part };
         self.phase = Phase::Descs { part: next, rank: until };
         Ok(())
@@ -257,11 +262,15 @@ impl<'a> Join<'a> {
             self.phase = Phase::Headers;
             return Ok(());
         };
+        if from.len == 0 {
+            self.phase = Phase::Copy { piece: piece.saturating_add(1), at: 0 };
+            return Ok(());
+        }
         let left = from.len.saturating_sub(at);
         let len = usize::try_from(left).unwrap_or(usize::MAX).min(buf.len());
         let bytes = buf.get_mut(..len).unwrap_or_default();
         self.file.read_raw(part, from.offset.saturating_add(at), bytes)?;
-        self.write(out, to.saturating_add(at), bytes)?;
+        self.copied(out, to.saturating_add(at), bytes)?;
         let at = at.saturating_add(u64::try_from(len).unwrap_or_default());
         self.phase = if at < from.len {
             Phase::Copy { piece, at }
@@ -304,18 +313,22 @@ impl<'a> Join<'a> {
             header.status.0 |= Status::INCOMPLETE;
         }
         let len = self.plan.sub.encode(abi, buf)?;
-        self.write(out, geometry.sub_header(), buf.get(..len).unwrap_or_default())?;
+        write(out, geometry.sub_header(), buf.get(..len).unwrap_or_default())?;
         let len = header.encode(abi, buf)?;
-        self.write(out, 0, buf.get(..len).unwrap_or_default())?;
+        write(out, 0, buf.get(..len).unwrap_or_default())?;
         self.phase = Phase::Done;
         Ok(())
     }
 
-    fn write(&mut self, out: &mut dyn WriteAt, at: u64, bytes: &[u8]) -> Result<(), Error> {
-        out.write_at(at, bytes).map_err(|code| Error::Io { code })?;
+    fn copied(&mut self, out: &mut dyn WriteAt, at: u64, bytes: &[u8]) -> Result<(), Error> {
+        write(out, at, bytes)?;
         self.done = self.done.saturating_add(u64::try_from(bytes.len()).unwrap_or_default());
         Ok(())
     }
+}
+
+fn write(out: &mut dyn WriteAt, at: u64, bytes: &[u8]) -> Result<(), Error> {
+    out.write_at(at, bytes).map_err(|code| Error::Io { code })
 }
 
 /// The descriptors that `bytes` hold.

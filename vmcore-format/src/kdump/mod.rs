@@ -34,3 +34,6 @@ pub use join::Join;
 pub use page_desc::{Compression, PageDesc};
 pub use part::Part;
 pub use sub_header::{Region, SubHeader};
+
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,6 @@
 //! `page_desc`: where the data of one page are, and how they are compressed.
 
-use super::abi::{Abi, DataModel, FieldReader, FieldWriter};
+use super::abi::{Abi, DataModel, StructReader, StructWriter};
 use crate::{Endian, Error, Field};
 
 /// How the data of a page are compressed. Each page is compressed on its own.
@@ -73,7 +73,7 @@ impl PageDesc {
     /// # Errors
     /// [`Error::Corrupt`] when `bytes` is shorter; the offset counts from the start of `bytes`.
     pub fn parse(bytes: &[u8], endian: Endian) -> Result<Self, Error> {
-        let mut fields = FieldReader::new(bytes, abi(endian));
+        let mut fields = StructReader::new(bytes, abi(endian));
         let mut read = || {
             Some(Self {
                 offset: fields.long_long()?,
@@ -91,7 +91,7 @@ impl PageDesc {
     /// [`Error::BufferTooSmall`].
     pub fn encode(&self, endian: Endian, out: &mut [u8]) -> Result<usize, Error> {
         let out = out.get_mut(..Self::ENCODED_LEN).ok_or(Error::BufferTooSmall { needed: 24 })?;
-        let mut fields = FieldWriter::new(out, abi(endian));
+        let mut fields = StructWriter::new(out, abi(endian));
         let mut write = || {
             fields.long_long(self.offset)?;
             fields.int(self.size)?;

@@ -14,6 +14,8 @@ use crate::{Error, Field, Pfn, ReadAt};
 #[derive(Clone, Copy)]
 pub struct Part<'a> {
     pub(super) input: &'a dyn ReadAt,
+    /// The file's size, `u64::MAX` when it is not known.
+    pub(super) size: u64,
     pub(super) sub: SubHeader,
     /// The PFNs whose pages this file holds.
     pub(super) pfns: (Pfn, Pfn),
@@ -39,7 +41,17 @@ impl<'a> Part<'a> {
     #[must_use]
     pub fn new(input: &'a dyn ReadAt) -> Self {
         let (sub, pfns) = (SubHeader::default(), (Pfn(0), Pfn(0)));
-        Self { input, sub, pfns, first_rank: None, end_rank: None, data: Region::default(), joined_at: 0 }
+        let size = u64::MAX;
+        Self {
+            input,
+            size,
+            sub,
+            pfns,
+            first_rank: None,
+            end_rank: None,
+            data: Region::default(),
+            joined_at: 0,
+        }
     }
 
     /// The file's bytes.
@@ -54,27 +66,41 @@ impl<'a> Part<'a> {
         &self.sub
     }
 
-    /// The PFNs whose pages this file holds, once the file is open.
+    /// The PFNs whose pages this file holds, once the file is open. A part without any has its start at `max_mapnr`.
     #[must_use]
     pub fn pfns(&self) -> Range<Pfn> {
         self.pfns.0..self.pfns.1
     }
 
+    /// Fills `buf`; a file that is known to be too short is corrupt, and any other failure is the embedder's.
+    pub(super) fn read(&self, offset: u64, buf: &mut [u8], field: Field) -> Result<(), Error> {
+        let end = u64::try_from(buf.len()).ok().and_then(|len| offset.checked_add(len));
+        if end.is_none_or(|end| end > self.size) {
+            return Err(Error::Corrupt { field, offset });
+        }
+        self.input.read_at(offset, buf).map_err(|code| Error::Io { code })
+    }
+
     /// Reads both headers.
     fn open(&mut self) -> Result<Set, Error> {
+        self.size = self.input.size().unwrap_or(u64::MAX);
         let mut main = [0; DiskDumpHeader::MAX_LEN];
-        read(self.input, 0, &mut main, Field::DiskDumpHeader)?;
+        self.read(0, &mut main, Field::DiskDumpHeader)?;
         let (shape, header) = detect::main_header(&main)?;
         let mut block_1 = [0; SubHeader::MAX_LEN];
-        read(self.input, header.block_size.bytes(), &mut block_1, Field::KdumpSubHeader)?;
+        self.read(header.block_size.bytes(), &mut block_1, Field::KdumpSubHeader)?;
         let Headers { abi, header, sub } = detect::sub_header(&block_1, shape, header)?;
         let max_mapnr = if header.header_version >= 6 { sub.max_mapnr } else { header.max_mapnr.into() };
         let geometry = Geometry::of_header(&header, abi, max_mapnr)?;
-        let pfns = if sub.split { (sub.start_pfn, sub.end_pfn) } else { (Pfn(0), Pfn(max_mapnr)) };
+        let pfns = match sub {
+            SubHeader { split: false, .. } => (Pfn(0), Pfn(max_mapnr)),
+            SubHeader { start_pfn, end_pfn, .. } if start_pfn == end_pfn => (Pfn(max_mapnr), Pfn(max_mapnr)),
+            SubHeader { start_pfn, end_pfn, .. } => (start_pfn, end_pfn),
+        };
         if pfns.0 > pfns.1 || pfns.1.0 > max_mapnr {
             return Err(Error::Corrupt { field: Field::EndPfn, offset: geometry.sub_header() });
         }
-        *self = Self { sub, pfns, ..Self::new(self.input) };
+        *self = Self { size: self.size, sub, pfns, ..Self::new(self.input) };
         Ok(Set { abi, header, geometry, max_mapnr })
     }
 }
@@ -135,15 +161,6 @@ fn check_ranges(parts: &[Part<'_>], set: &Set, gaps: bool) -> Result<(), Error> 
 /// No part holds this PFN.
 pub(super) fn missing(pfn: Pfn) -> Error {
     Error::Unsupported { field: Field::MissingPart, value: pfn.0 }
-}
-
-/// Fills `buf`; a file that is known to be too short is corrupt, and any other failure is the embedder's.
-pub(super) fn read(input: &dyn ReadAt, offset: u64, buf: &mut [u8], field: Field) -> Result<(), Error> {
-    let end = u64::try_from(buf.len()).ok().and_then(|len| offset.checked_add(len));
-    if end.is_none_or(|end| end > input.size().unwrap_or(u64::MAX)) {
-        return Err(Error::Corrupt { field, offset });
-    }
-    input.read_at(offset, buf).map_err(|code| Error::Io { code })
 }
 
 impl fmt::Debug for Part<'_> {

@@ -1,6 +1,6 @@
 //! `kdump_sub_header`: the start of block 1 of a kdump-compressed file.
 
-use super::abi::{Abi, DataModel, FieldReader, FieldWriter};
+use super::abi::{Abi, DataModel, StructReader, StructWriter};
 use crate::{Error, Field, Pfn};
 
 /// A region of a file.
@@ -54,7 +54,7 @@ impl SubHeader {
     /// # Errors
     /// [`Error::Corrupt`] when `bytes` is shorter than the version's fields; the offset counts from the start of `bytes`.
     pub fn parse(bytes: &[u8], abi: Abi, header_version: u32) -> Result<Self, Error> {
-        let mut fields = FieldReader::new(bytes, abi);
+        let mut fields = StructReader::new(bytes, abi);
         read(&mut fields, header_version).ok_or(Error::Corrupt { field: Field::KdumpSubHeader, offset: 0 })
     }
 
@@ -68,7 +68,7 @@ impl SubHeader {
         let small = Error::BufferTooSmall { needed: u64::try_from(len).unwrap_or(u64::MAX) };
         let out = out.get_mut(..len).ok_or(small)?;
         out.fill(0);
-        let mut fields = FieldWriter::new(out, abi);
+        let mut fields = StructWriter::new(out, abi);
         fields.long(self.phys_base).ok_or(too_wide(Field::PhysBase, self.phys_base))?;
         let mut range = || {
             fields.int(self.dump_level)?;
@@ -86,7 +86,7 @@ impl SubHeader {
     }
 }
 
-fn read(fields: &mut FieldReader<'_>, version: u32) -> Option<SubHeader> {
+fn read(fields: &mut StructReader<'_>, version: u32) -> Option<SubHeader> {
     let mut sub = SubHeader { phys_base: fields.long()?, dump_level: fields.int()?, ..SubHeader::default() };
     if version >= 2 {
         sub.split = fields.int()? != 0;
@@ -110,11 +110,11 @@ fn read(fields: &mut FieldReader<'_>, version: u32) -> Option<SubHeader> {
     Some(sub)
 }
 
-fn region(fields: &mut FieldReader<'_>) -> Option<Region> {
+fn region(fields: &mut StructReader<'_>) -> Option<Region> {
     Some(Region { offset: fields.long_long()?, len: fields.long()? })
 }
 
-fn put_region(fields: &mut FieldWriter<'_>, region: Region, field: Field) -> Result<(), Error> {
+fn put_region(fields: &mut StructWriter<'_>, region: Region, field: Field) -> Result<(), Error> {
     fields.long_long(region.offset).ok_or(too_wide(field, region.offset))?;
     fields.long(region.len).ok_or(too_wide(field, region.len))
 }
