@@ -22,6 +22,15 @@ mod error;
 mod io;
 mod layout;
 
+mod fields;
+mod machine;
+
+pub mod note;
+
+pub mod elf;
+
+pub mod vmcoreinfo;
+
 pub use addr::{PageSize, Pfn, PhysAddr, VirtAddr};
 pub use error::{Error, Field};
 pub use io::{END_OF_FILE, ReadAt, WriteAt};
