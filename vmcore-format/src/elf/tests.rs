@@ -3,7 +3,7 @@
 extern crate std;
 
 use super::*;
-use crate::note::{NoteKind, NoteRegion};
+use crate::note::{NoteKind, NoteRegion, Prstatus};
 use crate::{Class, END_OF_FILE, Endian, Error, Field, Layout, ReadAt};
 use std::vec::Vec;
 
@@ -365,4 +365,27 @@ fn the_embedders_code_comes_back() {
     let core = ElfCore::open(&pipe, &mut table).unwrap();
     assert_eq!(core.missing_bytes(), 0);
     assert_eq!(core.notes().collect::<Vec<_>>(), [Err(Error::Io { code: END_OF_FILE - 4 })]);
+}
+
+#[test]
+fn no_changed_byte_panics_or_runs_on() {
+    for Laid { file, notes, notes_len, .. } in FILES {
+        for at in 0..usize::try_from(notes + notes_len).unwrap() {
+            for value in [0, 1, 0x7f, 0x80, 0xff] {
+                let mut file = file.to_vec();
+                file[at] = value;
+                let file = file.as_slice();
+                let mut table = [ProgramHeader::default(); 4];
+                let Ok(core) = ElfCore::open(&file, &mut table) else { continue };
+                assert!(core.loads().len() <= 4);
+                // A note takes at least its header.
+                assert!(core.notes().count() <= file.len() / 12 + 1);
+                let mut buf = [0; 512];
+                for note in core.notes().map_while(Result::ok) {
+                    let Ok(desc) = note.read_desc(&file, &mut buf) else { continue };
+                    let _ = Prstatus::parse(desc, core.header().e_machine, core.header().layout.endian);
+                }
+            }
+        }
+    }
 }
