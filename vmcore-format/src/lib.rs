@@ -25,7 +25,17 @@ mod error;
 mod io;
 mod layout;
 
+mod fields;
+mod machine;
+
+pub mod note;
+
+pub mod elf;
+
+pub mod vmcoreinfo;
+
 pub mod flattened;
+
 pub mod kdump;
 
 pub use addr::{PageSize, Pfn, PhysAddr, VirtAddr};
