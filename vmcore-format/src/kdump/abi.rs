@@ -2,10 +2,8 @@
 
 use scroll::{Pread, Pwrite};
 
+use crate::machine::EM_386;
 use crate::{Class, Endian, Layout};
-
-/// `e_machine` of i386.
-const EM_386: u16 = 3;
 
 /// The sizes and alignments of a C ABI's integers, as far as kdump-compressed files depend on them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
