@@ -374,3 +374,34 @@ fn pipe_is_broken(writer: &mut Writer<&mut Sequential>, first: Result<(), i32>) 
     }
     first
 }
+
+#[test]
+fn random_damage_is_read_as_far_as_it_goes() {
+    let mut random = Random(99);
+    for _ in 0..3000 {
+        let mut stream = header();
+        for _ in 0..6 {
+            let (offset, len) = (random.below(50) as i64, 1 + random.below(20) as i64);
+            record(&mut stream, offset, len, &[7; 20][..len as usize]);
+        }
+        end(&mut stream);
+        for _ in 0..1 + random.below(3) {
+            let at = 4096 + random.below(stream.len() as u64 - 4096) as usize;
+            stream[at] = [0, 0x7f, 0x80, 0xff][random.below(4) as usize];
+        }
+        let mut table = [Extent::EMPTY; 100];
+        let flattened = match Flattened::open(&stream[..], &mut table) {
+            Ok(flattened) => flattened,
+            Err(error) => panic!("{error}"),
+        };
+        assert!(flattened.extents().is_sorted_by(|a, b| a.range().end <= b.range().start));
+        let size = flattened.size().unwrap();
+        for _ in 0..5 {
+            let mut bytes = [0; 9];
+            let _: Result<(), i32> = flattened.read_at(random.below(size + 1), &mut bytes);
+        }
+        let there = flattened.extents().iter().filter(|extent| extent.source().is_some());
+        let bytes: u64 = there.map(|extent| extent.range().end - extent.range().start).sum();
+        assert!(bytes <= stream.len() as u64);
+    }
+}

@@ -1,8 +1,9 @@
 //! Files that are cut off, damaged or made to mislead.
 
+use super::join::Grown;
 use super::pages::Sizeless;
 use super::*;
-use crate::kdump::{KdumpFile, Part};
+use crate::kdump::{Join, KdumpFile, Part};
 use crate::{END_OF_FILE, Error, Field, Pfn, ReadAt};
 
 /// Where the data of each page of [`file`] end.
@@ -142,5 +143,45 @@ fn no_byte_of_the_headers_makes_a_reader_fail() {
                 let _: Result<_, Error> = dump.next_known(Pfn(0));
             }
         }
+    }
+}
+
+#[test]
+fn random_damage_ends_in_errors() {
+    let mut random = super::pages::Random(0x1234_5678_9abc_def1);
+    for round in 0..3000 {
+        let shape = shapes()[round % 10];
+        let mut files = [(0, 64), (64, 128), (128, MAX_MAPNR)].map(|range| file(shape, 6, Some(range)));
+        for _ in 0..1 + random.below(4) {
+            let damaged = &mut files[random.below(3) as usize];
+            let places = [464, 4220, BITMAP_1 + 24, DESCS + 24 * 9, damaged.len()];
+            let end = places[random.below(5) as usize].min(damaged.len());
+            let at = end - 1 - random.below(120) as usize;
+            damaged[at] = [0, 0xff, 1 << random.below(8), random.below(256) as u8][random.below(4) as usize];
+            if random.below(8) == 0 {
+                damaged.truncate(at);
+            }
+        }
+        let inputs = [&files[0][..], &files[1], &files[2]];
+        let (mut parts, mut index) = ([0, 1, 2].map(|n| Part::new(&inputs[n])), [0; 2]);
+        let Ok(mut dump) = KdumpFile::open_with_gaps(&mut parts, &mut index) else { continue };
+        // More PFNs than there are would take longer than the test has.
+        if dump.max_mapnr() > 1 << 20 {
+            continue;
+        }
+        let (mut at, mut runs) = (Pfn(0), 0);
+        while let Ok(Some(run)) = dump.next_held(at) {
+            assert!(at <= run.start && run.start < run.end && run.end.0 <= dump.max_mapnr());
+            (at, runs) = (run.end, runs + 1);
+            if let Ok(Some((part, desc))) = dump.page_desc(run.start) {
+                let mut page = std::vec![0; desc.size as usize];
+                dump.read_raw(part, desc.offset, &mut page).unwrap();
+            }
+        }
+        assert!(runs <= 1 << 20);
+        let mut join = Join::new(dump);
+        let (mut out, mut buf) = (Grown::default(), [0; 4096]);
+        let steps = (0..100_000).find(|_| !matches!(join.step(&mut out, &mut buf), Ok(false)));
+        assert!(steps.is_some());
     }
 }
