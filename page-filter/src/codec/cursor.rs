@@ -1,0 +1,140 @@
+//! The two ends of a byte-wise codec: bytes taken from the front of an input, bytes added to an output.
+
+use super::DecodeError;
+
+/// What is left of an input.
+#[derive(Debug)]
+pub(super) struct Input<'a> {
+    rest: &'a [u8],
+}
+
+impl<'a> Input<'a> {
+    pub(super) fn new(bytes: &'a [u8]) -> Self {
+        Self { rest: bytes }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.rest.is_empty()
+    }
+
+    pub(super) fn rest(&self) -> &'a [u8] {
+        self.rest
+    }
+
+    pub(super) fn peek(&self) -> Option<u8> {
+        self.rest.first().copied()
+    }
+
+    pub(super) fn byte(&mut self) -> Result<u8, DecodeError> {
+        let (&first, rest) = self.rest.split_first().ok_or(DecodeError::Truncated)?;
+        self.rest = rest;
+        Ok(first)
+    }
+
+    pub(super) fn take(&mut self, len: usize) -> Result<&'a [u8], DecodeError> {
+        let (taken, rest) = self.rest.split_at_checked(len).ok_or(DecodeError::Truncated)?;
+        self.rest = rest;
+        Ok(taken)
+    }
+
+    pub(super) fn array<const N: usize>(&mut self) -> Result<[u8; N], DecodeError> {
+        let (&taken, rest) = self.rest.split_first_chunk::<N>().ok_or(DecodeError::Truncated)?;
+        self.rest = rest;
+        Ok(taken)
+    }
+
+    /// An unsigned number of `len` bytes, at most 8, the lowest first.
+    pub(super) fn number(&mut self, len: usize) -> Result<u64, DecodeError> {
+        Ok(self.take(len)?.iter().rev().fold(0, |number, &byte| number << 8 | u64::from(byte)))
+    }
+}
+
+/// A buffer and how much of its front is filled.
+#[derive(Debug)]
+pub(super) struct Output<'a> {
+    bytes: &'a mut [u8],
+    len: usize,
+}
+
+impl<'a> Output<'a> {
+    pub(super) fn new(bytes: &'a mut [u8]) -> Self {
+        Self { bytes, len: 0 }
+    }
+
+    /// How many bytes are filled.
+    pub(super) fn len(&self) -> usize {
+        self.len
+    }
+
+    /// How many bytes are not.
+    pub(super) fn room(&self) -> usize {
+        self.bytes.len().saturating_sub(self.len)
+    }
+
+    /// Adds `bytes`, or returns `None` and adds nothing when they do not fit.
+    pub(super) fn extend(&mut self, bytes: &[u8]) -> Option<()> {
+        let end = self.len.checked_add(bytes.len())?;
+        self.bytes.get_mut(self.len..end)?.copy_from_slice(bytes);
+        self.len = end;
+        Some(())
+    }
+
+    /// Adds `byte`, or returns `None` when it does not fit.
+    pub(super) fn push(&mut self, byte: u8) -> Option<()> {
+        *self.bytes.get_mut(self.len)? = byte;
+        self.len = self.len.checked_add(1)?;
+        Some(())
+    }
+
+    /// Adds `len` times `byte`, or returns `None` when they do not fit.
+    pub(super) fn fill(&mut self, byte: u8, len: usize) -> Option<()> {
+        let end = self.len.checked_add(len)?;
+        self.bytes.get_mut(self.len..end)?.fill(byte);
+        self.len = end;
+        Some(())
+    }
+
+    /// The filled byte `back` bytes before the end.
+    pub(super) fn byte_before_end(&mut self, back: usize) -> Option<&mut u8> {
+        self.bytes.get_mut(self.len.checked_sub(back)?)
+    }
+
+    /// Repeats `len` bytes from `distance` bytes back; they may overlap what they add.
+    pub(super) fn repeat(&mut self, distance: usize, len: usize) -> Result<(), DecodeError> {
+        let start = match self.len.checked_sub(distance) {
+            Some(start) if distance > 0 => start,
+            _ => return Err(DecodeError::Corrupt),
+        };
+        if len > self.room() {
+            return Err(DecodeError::WrongLength);
+        }
+        let end = self.len.saturating_add(len);
+        while self.len < end {
+            // What stands from `start` on is a whole number of periods, and grows with each round.
+            let period = self.len.saturating_sub(start).min(end.saturating_sub(self.len));
+            self.bytes.copy_within(start..start.saturating_add(period), self.len);
+            self.len = self.len.saturating_add(period);
+        }
+        Ok(())
+    }
+
+    /// The last `len` bytes of the buffer, or `None` when some of them are filled.
+    pub(super) fn last(&mut self, len: usize) -> Option<&mut [u8]> {
+        let start = self.bytes.len().checked_sub(len).filter(|&start| start >= self.len)?;
+        self.bytes.get_mut(start..)
+    }
+
+    /// Adds the `len` bytes that begin `back` bytes before the end of the buffer, or returns `None` when they do not lie
+    /// there or would come from what is filled.
+    pub(super) fn move_from_end(&mut self, back: usize, len: usize) -> Option<()> {
+        let start = self.bytes.len().checked_sub(back).filter(|&start| start >= self.len && len <= back)?;
+        self.bytes.copy_within(start..start.checked_add(len)?, self.len);
+        self.len = self.len.checked_add(len)?;
+        Some(())
+    }
+
+    /// Checks that the whole buffer is filled.
+    pub(super) fn complete(&self) -> Result<(), DecodeError> {
+        if self.room() == 0 { Ok(()) } else { Err(DecodeError::WrongLength) }
+    }
+}

@@ -1,0 +1,74 @@
+//! LZO1X's encoder.
+#![expect(
+    clippy::arithmetic_side_effects,
+    clippy::as_conversions,
+    reason = "distances and lengths are at most 2^16; each cast to u8 keeps the low byte on purpose or a value bounded right there"
+)]
+
+use super::FAR;
+use crate::codec::cursor::Output;
+use crate::codec::match_finder::{Positions, Sink, find_matches};
+
+/// The longest distance of an instruction, in bytes.
+const MAX_DISTANCE: usize = 0xbfff;
+
+/// Encodes `page`, at most 2^16 bytes, to the front of `out`.
+pub(super) fn encode(page: &[u8], out: &mut [u8], positions: &mut Positions) -> Option<usize> {
+    let mut instructions = Instructions { out: Output::new(out) };
+    let rest = find_matches(page, positions, MAX_DISTANCE, &mut instructions)?;
+    instructions.literals(rest)?;
+    instructions.out.extend(&[0x11, 0, 0])?;
+    Some(instructions.out.len())
+}
+
+struct Instructions<'a> {
+    out: Output<'a>,
+}
+
+impl Instructions<'_> {
+    fn literals(&mut self, literals: &[u8]) -> Option<()> {
+        let count = literals.len();
+        match count {
+            0 => {}
+            // At the start only: everywhere else a match stands before.
+            1..239 if self.out.len() == 0 => self.out.push(17 + count as u8)?,
+            // In the low bits of the match's last byte but one, whatever its instruction.
+            1..4 => *self.out.byte_before_end(2)? |= count as u8,
+            4.. => self.opcode(0, count - 3, 15)?,
+        }
+        self.out.extend(literals)
+    }
+
+    /// An opcode with `length` in its low bits, which hold 1 to `most`; a greater length in further bytes.
+    fn opcode(&mut self, opcode: u8, length: usize, most: usize) -> Option<()> {
+        if length <= most {
+            return self.out.push(opcode | length as u8);
+        }
+        self.out.push(opcode)?;
+        let beyond = length - most;
+        let zeros = (beyond - 1) / 255;
+        self.out.fill(0, zeros)?;
+        self.out.push((beyond - 255 * zeros) as u8)
+    }
+}
+
+impl Sink for Instructions<'_> {
+    fn sequence(&mut self, literals: &[u8], distance: usize, length: usize) -> Option<()> {
+        self.literals(literals)?;
+        if distance <= 0x800 && length <= 8 {
+            // 01LDDDSS for 3 and 4 bytes and 1LLDDDSS for 5 to 8 are one rule.
+            let less_one = distance - 1;
+            let opcode = (length - 1) << 5 | (less_one & 7) << 2;
+            return self.out.extend(&[opcode as u8, (less_one >> 3) as u8]);
+        }
+        let operand = if distance <= FAR {
+            self.opcode(0b0010_0000, length - 2, 31)?;
+            distance - 1
+        } else {
+            let beyond = distance - FAR;
+            self.opcode(0b0001_0000 | (beyond >> 11 & 8) as u8, length - 2, 7)?;
+            beyond & 0x3fff
+        };
+        self.out.extend(&((operand << 2) as u16).to_le_bytes())
+    }
+}

@@ -1,0 +1,52 @@
+//! Snappy's decoder.
+
+use crate::codec::DecodeError;
+use crate::codec::cursor::{Input, Output};
+
+/// Decodes one raw block to the whole of `page`.
+pub(super) fn decode(src: &[u8], page: &mut [u8]) -> Result<(), DecodeError> {
+    let mut src = Input::new(src);
+    if usize::try_from(length(&mut src)?) != Ok(page.len()) {
+        return Err(DecodeError::WrongLength);
+    }
+    let mut page = Output::new(page);
+    while !src.is_empty() {
+        element(&mut src, &mut page)?;
+    }
+    page.complete()
+}
+
+/// The uncompressed length: 7 bits a byte, the lowest first, at most 32 in all.
+fn length(src: &mut Input<'_>) -> Result<u32, DecodeError> {
+    let mut length = 0u64;
+    for shift in [0u32, 7, 14, 21, 28] {
+        let byte = src.byte()?;
+        length |= u64::from(byte & 0x7f) << shift;
+        if byte < 0x80 {
+            return u32::try_from(length).map_err(|_| DecodeError::Corrupt);
+        }
+    }
+    Err(DecodeError::Corrupt)
+}
+
+fn element(src: &mut Input<'_>, page: &mut Output<'_>) -> Result<(), DecodeError> {
+    let tag = src.byte()?;
+    let upper = usize::from(tag >> 2);
+    let (offset, length) = match tag & 3 {
+        0 => return literals(upper, src, page),
+        1 => (u64::from(tag >> 5) << 8 | src.number(1)?, (upper & 7).saturating_add(4)),
+        2 => (src.number(2)?, upper.saturating_add(1)),
+        _ => (src.number(4)?, upper.saturating_add(1)),
+    };
+    page.repeat(usize::try_from(offset).map_err(|_| DecodeError::Corrupt)?, length)
+}
+
+/// Up to 60 literals are counted in the tag, more in one to four bytes after it; each count is one less than the number.
+fn literals(upper: usize, src: &mut Input<'_>, page: &mut Output<'_>) -> Result<(), DecodeError> {
+    let less_one = match upper.checked_sub(59) {
+        None | Some(0) => upper,
+        Some(bytes) => usize::try_from(src.number(bytes)?).map_err(|_| DecodeError::Corrupt)?,
+    };
+    let literals = src.take(less_one.saturating_add(1))?;
+    page.extend(literals).ok_or(DecodeError::WrongLength)
+}

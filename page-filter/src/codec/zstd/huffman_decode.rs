@@ -1,0 +1,131 @@
+//! Huffman codes of literals, decoded: RFC 8878, 4.2.
+#![expect(
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    clippy::as_conversions,
+    reason = "weights are checked to be at most MAX_BITS before a table is made; the cells they take sum to the table's length; \
+              an index of cells is read with at most MAX_BITS bits"
+)]
+
+use super::bit_reader::BackwardBits;
+use super::distribution::Distribution;
+use super::fse::DecodeTable;
+use crate::codec::DecodeError;
+use crate::codec::cursor::Input;
+
+/// The longest code word, in bits.
+const MAX_BITS: u32 = 11;
+
+/// The greatest accuracy of the code of weights.
+const MAX_WEIGHTS_LOG: u32 = 6;
+
+#[derive(Debug, Clone, Copy, Default)]
+struct Cell {
+    symbol: u8,
+    bits: u8,
+}
+
+/// A table to decode with.
+#[derive(Debug)]
+pub(super) struct HuffmanTable {
+    cells: [Cell; 1 << MAX_BITS],
+    log: u32,
+    /// Whether there is a table at all.
+    pub(super) known: bool,
+    weights_table: DecodeTable<64>,
+}
+
+impl Default for HuffmanTable {
+    fn default() -> Self {
+        let cells = [Cell::default(); 1 << MAX_BITS];
+        Self { cells, log: 0, known: false, weights_table: DecodeTable::default() }
+    }
+}
+
+impl HuffmanTable {
+    /// Reads a description of a tree and makes its table.
+    pub(super) fn read(&mut self, src: &mut Input<'_>) -> Result<(), DecodeError> {
+        let mut weights = [0u8; 256];
+        let header = src.byte()?;
+        let count = match header.checked_sub(127) {
+            Some(count @ 1..) => {
+                let count = usize::from(count);
+                let pairs = src.take(count.div_ceil(2))?;
+                for (pair, &byte) in weights.chunks_mut(2).zip(pairs) {
+                    pair.copy_from_slice(&[byte >> 4, byte & 15]);
+                }
+                // An odd number leaves half a byte that says nothing.
+                weights[count] = 0;
+                count
+            }
+            _ => self.read_weights(src.take(usize::from(header))?, &mut weights)?,
+        };
+        self.build(&mut weights, count)
+    }
+
+    /// Reads weights that are coded themselves; returns how many there are, at most 255.
+    fn read_weights(&mut self, src: &[u8], weights: &mut [u8; 256]) -> Result<usize, DecodeError> {
+        let (distribution, taken) = Distribution::read(src, MAX_BITS as usize + 1, MAX_WEIGHTS_LOG)?;
+        self.weights_table.build(&distribution);
+        let table = &self.weights_table;
+        let mut bits = BackwardBits::new(&src[taken..])?;
+        // Two states take turns until bits are missing for the next state of one; then the other has the last weight.
+        let mut state = table.start(&mut bits);
+        let mut other = table.start(&mut bits);
+        if bits.overrun() {
+            return Err(DecodeError::Truncated);
+        }
+        for count in 0..254 {
+            weights[count] = table.symbol(state);
+            state = table.next(state, &mut bits);
+            if bits.overrun() {
+                weights[count + 1] = table.symbol(other);
+                return Ok(count + 2);
+            }
+            (state, other) = (other, state);
+        }
+        Err(DecodeError::Corrupt)
+    }
+
+    /// Makes the table of `count` weights, at most 255, and of the last one, which they imply.
+    fn build(&mut self, weights: &mut [u8; 256], count: usize) -> Result<(), DecodeError> {
+        if weights[..count].iter().any(|&weight| u32::from(weight) > MAX_BITS) {
+            return Err(DecodeError::Corrupt);
+        }
+        let cells_of = |weight: u8| if weight == 0 { 0 } else { 1usize << (weight - 1) };
+        let sum: usize = weights[..count].iter().map(|&weight| cells_of(weight)).sum();
+        let log = sum.checked_ilog2().ok_or(DecodeError::Corrupt)? + 1;
+        let missing = (1 << log) - sum;
+        if log > MAX_BITS || !missing.is_power_of_two() {
+            return Err(DecodeError::Corrupt);
+        }
+        weights[count] = missing.ilog2() as u8 + 1;
+
+        // The symbols of the least weight, that is of the longest words, come first.
+        let mut next = [0usize; MAX_BITS as usize + 2];
+        for &weight in &weights[..=count] {
+            next[usize::from(weight) + 1..].iter_mut().for_each(|next| *next += cells_of(weight));
+        }
+        for (symbol, &weight) in weights[..=count].iter().enumerate().filter(|&(_, &weight)| weight > 0) {
+            let start = next[usize::from(weight)];
+            let end = start + cells_of(weight);
+            let bits = log as u8 + 1 - weight;
+            self.cells[start..end].fill(Cell { symbol: symbol as u8, bits });
+            next[usize::from(weight)] = end;
+        }
+        self.log = log;
+        self.known = true;
+        Ok(())
+    }
+
+    /// Decodes one stream to the whole of `out`.
+    pub(super) fn decode(&self, src: &[u8], out: &mut [u8]) -> Result<(), DecodeError> {
+        let mut bits = BackwardBits::new(src)?;
+        for byte in out {
+            let cell = self.cells[bits.peek(self.log) as usize & ((1 << MAX_BITS) - 1)];
+            *byte = cell.symbol;
+            bits.skip(u32::from(cell.bits));
+        }
+        bits.finish()
+    }
+}

@@ -1,0 +1,269 @@
+//! The three kinds of codes that make a sequence, their baselines, extra bits and predefined distributions:
+//! RFC 8878, 3.1.1.3.2.1 and 3.1.1.3.2.2.
+
+use super::distribution::Distribution;
+
+/// How one kind of value is coded: a code, and extra bits added to the code's baseline.
+#[derive(Debug)]
+pub(super) struct Kind {
+    /// The least value and the number of extra bits of each code.
+    codes: &'static [(u32, u8)],
+    /// The distribution of codes when none is sent.
+    pub(super) predefined: Distribution,
+    /// The greatest accuracy of a distribution that is sent, as a logarithm.
+    pub(super) max_log: u32,
+}
+
+impl Kind {
+    /// How many codes there are.
+    pub(super) fn codes(&self) -> usize {
+        self.codes.len()
+    }
+
+    /// The least value and the number of extra bits of `code`.
+    pub(super) fn baseline(&self, code: u8) -> Option<(u32, u32)> {
+        self.codes.get(usize::from(code)).map(|&(least, extra_bits)| (least, u32::from(extra_bits)))
+    }
+
+    /// The code of `value`, its extra bits and their number.
+    pub(super) fn code_of(&self, value: u32) -> (u8, u32, u32) {
+        let above = self.codes.partition_point(|&(least, _)| least <= value);
+        let code = above.saturating_sub(1);
+        let &(least, extra_bits) = self.codes.get(code).unwrap_or(&(0, 0));
+        (u8::try_from(code).unwrap_or(0), value.saturating_sub(least), u32::from(extra_bits))
+    }
+}
+
+/// Numbers of literals.
+pub(super) const LITERAL_LENGTHS: Kind = Kind {
+    codes: &[
+        (0, 0),
+        (1, 0),
+        (2, 0),
+        (3, 0),
+        (4, 0),
+        (5, 0),
+        (6, 0),
+        (7, 0),
+        (8, 0),
+        (9, 0),
+        (10, 0),
+        (11, 0),
+        (12, 0),
+        (13, 0),
+        (14, 0),
+        (15, 0),
+        (16, 1),
+        (18, 1),
+        (20, 1),
+        (22, 1),
+        (24, 2),
+        (28, 2),
+        (32, 3),
+        (40, 3),
+        (48, 4),
+        (64, 6),
+        (128, 7),
+        (256, 8),
+        (512, 9),
+        (1024, 10),
+        (2048, 11),
+        (4096, 12),
+        (8192, 13),
+        (16384, 14),
+        (32768, 15),
+        (65536, 16),
+    ],
+    predefined: Distribution::predefined(
+        6,
+        &[
+            4, 3, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 1, 1, 1, 2, 2, 2, 2, 2, 2, 2, 2, 2, 3, 2, 1, 1, 1, 1, 1,
+            -1, -1, -1, -1,
+        ],
+    ),
+    max_log: 9,
+};
+
+/// Lengths of matches.
+pub(super) const MATCH_LENGTHS: Kind = Kind {
+    codes: &[
+        (3, 0),
+        (4, 0),
+        (5, 0),
+        (6, 0),
+        (7, 0),
+        (8, 0),
+        (9, 0),
+        (10, 0),
+        (11, 0),
+        (12, 0),
+        (13, 0),
+        (14, 0),
+        (15, 0),
+        (16, 0),
+        (17, 0),
+        (18, 0),
+        (19, 0),
+        (20, 0),
+        (21, 0),
+        (22, 0),
+        (23, 0),
+        (24, 0),
+        (25, 0),
+        (26, 0),
+        (27, 0),
+        (28, 0),
+        (29, 0),
+        (30, 0),
+        (31, 0),
+        (32, 0),
+        (33, 0),
+        (34, 0),
+        (35, 1),
+        (37, 1),
+        (39, 1),
+        (41, 1),
+        (43, 2),
+        (47, 2),
+        (51, 3),
+        (59, 3),
+        (67, 4),
+        (83, 4),
+        (99, 5),
+        (131, 7),
+        (259, 8),
+        (515, 9),
+        (1027, 10),
+        (2051, 11),
+        (4099, 12),
+        (8195, 13),
+        (16387, 14),
+        (32771, 15),
+        (65539, 16),
+    ],
+    predefined: Distribution::predefined(
+        6,
+        &[
+            1, 4, 3, 2, 2, 2, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,
+            1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, -1, -1, -1, -1, -1, -1, -1,
+        ],
+    ),
+    max_log: 9,
+};
+
+/// Offset values: 1 to 3 repeat an earlier offset, greater ones are an offset and 3.
+pub(super) const OFFSETS: Kind = Kind {
+    codes: &[
+        (1, 0),
+        (1 << 1, 1),
+        (1 << 2, 2),
+        (1 << 3, 3),
+        (1 << 4, 4),
+        (1 << 5, 5),
+        (1 << 6, 6),
+        (1 << 7, 7),
+        (1 << 8, 8),
+        (1 << 9, 9),
+        (1 << 10, 10),
+        (1 << 11, 11),
+        (1 << 12, 12),
+        (1 << 13, 13),
+        (1 << 14, 14),
+        (1 << 15, 15),
+        (1 << 16, 16),
+        (1 << 17, 17),
+        (1 << 18, 18),
+        (1 << 19, 19),
+        (1 << 20, 20),
+        (1 << 21, 21),
+        (1 << 22, 22),
+        (1 << 23, 23),
+        (1 << 24, 24),
+        (1 << 25, 25),
+        (1 << 26, 26),
+        (1 << 27, 27),
+        (1 << 28, 28),
+        (1 << 29, 29),
+        (1 << 30, 30),
+        (1 << 31, 31),
+    ],
+    predefined: Distribution::predefined(
+        5,
+        &[1, 1, 1, 1, 1, 1, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, -1, -1, -1, -1, -1],
+    ),
+    max_log: 8,
+};
+
+/// The three latest offsets, the latest first: RFC 8878, 3.1.1.5. They start as 1, 4, 8.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct RepeatOffsets([u32; 3]);
+
+impl RepeatOffsets {
+    pub(super) const START: Self = Self([1, 4, 8]);
+
+    /// The offset that an offset value stands for, after `literals` literals; `None` for an offset of 0.
+    pub(super) fn offset(&mut self, value: u32, literals: u32) -> Option<u32> {
+        let [first, second, third] = self.0;
+        let shifted = if literals == 0 { value.checked_add(1)? } else { value };
+        let offset = match (value, shifted) {
+            (4.., _) => value.wrapping_sub(3),
+            (_, 1) => return Some(first),
+            (_, 2) => {
+                self.0 = [second, first, third];
+                return Some(second);
+            }
+            (_, 3) => third,
+            _ => first.checked_sub(1).filter(|&offset| offset > 0)?,
+        };
+        self.0 = [offset, first, second];
+        Some(offset)
+    }
+
+    /// The offset value for `offset`, after `literals` literals.
+    pub(super) fn value(&mut self, offset: u32, literals: u32) -> u32 {
+        let [first, second, third] = self.0;
+        let candidates =
+            if literals > 0 { [first, second, third] } else { [second, third, first.wrapping_sub(1)] };
+        let repeated = [1, 2, 3].into_iter().zip(candidates).find(|&(_, candidate)| candidate == offset);
+        let value = repeated.map_or(offset.saturating_add(3), |(value, _)| value);
+        // Both sides keep the same three offsets.
+        let _ = self.offset(value, literals);
+        value
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_cover_every_value_without_gaps() {
+        for kind in [&LITERAL_LENGTHS, &MATCH_LENGTHS, &OFFSETS] {
+            for pair in kind.codes.windows(2) {
+                assert_eq!(u64::from(pair[0].0) + (1 << pair[0].1), u64::from(pair[1].0));
+            }
+        }
+    }
+
+    #[test]
+    fn repeated_offsets_follow_the_specification() {
+        // The last three rows of RFC 8878's table of 3.1.1.5 differ by their literals alone.
+        for (value, literals, offset, after) in [
+            (1114, 11, 1111, [1111, 1, 4]),
+            (1, 22, 1, [1, 4, 8]),
+            (2, 5, 4, [4, 1, 8]),
+            (3, 5, 8, [8, 1, 4]),
+            (1, 0, 4, [4, 1, 8]),
+            (2, 0, 8, [8, 1, 4]),
+        ] {
+            let mut repeats = RepeatOffsets::START;
+            assert_eq!(repeats.offset(value, literals), Some(offset));
+            assert_eq!(repeats.0, after);
+        }
+        let mut repeats = RepeatOffsets([5, 4, 8]);
+        assert_eq!(repeats.offset(3, 0), Some(4));
+        assert_eq!(repeats.0, [4, 5, 4]);
+        let mut repeats = RepeatOffsets::START;
+        assert_eq!(repeats.offset(3, 0), None);
+    }
+}

@@ -1,0 +1,189 @@
+//! Generated pages: what memory looks like, and what lies at the codecs' thresholds.
+
+/// Xorshift64*: the same pages on every machine.
+pub struct Random(u64);
+
+impl Random {
+    pub fn new(seed: u64) -> Self {
+        Self(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
+    }
+
+    pub fn next(&mut self) -> u64 {
+        self.0 ^= self.0 >> 12;
+        self.0 ^= self.0 << 25;
+        self.0 ^= self.0 >> 27;
+        self.0.wrapping_mul(0x2545_f491_4f6c_dd1d)
+    }
+
+    pub fn below(&mut self, bound: usize) -> usize {
+        (self.next() >> 33) as usize % bound
+    }
+
+    pub fn byte(&mut self) -> u8 {
+        (self.next() >> 56) as u8
+    }
+}
+
+/// A page of `len` bytes of each kind.
+pub fn pages(len: usize) -> Vec<Vec<u8>> {
+    let mut random = Random::new(len as u64);
+    let mut pages = Vec::new();
+    for byte in [0, 1, 0x5a, 0xff] {
+        pages.push(vec![byte; len]);
+    }
+    pages.push((0..len).map(|_| random.byte()).collect());
+    pages.push((0..len).map(|at| at as u8).collect());
+    for symbols in [2, 3, 4, 16, 100, 200, 255] {
+        pages.push((0..len).map(|_| random.below(symbols) as u8).collect());
+        pages.push((0..len).map(|_| 0xff - random.below(symbols) as u8).collect());
+    }
+    for seed in 0..4 {
+        pages.push(text(len, &mut random));
+        pages.push(pointers(len, &mut random));
+        pages.push(sparse(len, 1 + 30 * seed, &mut random));
+        pages.push(structures(len, &mut random));
+        pages.push(skewed(len, seed, &mut random));
+        pages.push(copies(len, 4 + 5 * seed, &mut random));
+        let mut mixed = structures(len, &mut random);
+        mixed[len / 2..].copy_from_slice(&copies(len - len / 2, 9, &mut random));
+        pages.push(mixed);
+    }
+    for period in (1..20).chain([31, 63, 64, 65, 127, 255, 256, 257, 2047, 2048, 2049]) {
+        let pattern: Vec<u8> = (0..period).map(|_| random.byte()).collect();
+        pages.push(pattern.iter().copied().cycle().take(len).collect());
+    }
+    for distance in [
+        0x7ff, 0x800, 0x801, 0x802, 0xbff, 0xc00, 0x3fff, 0x4000, 0x4001, 0x7fff, 0x8000, 0x8001, 0xbffe,
+        0xbfff, 0xc000, 0xfff0,
+    ] {
+        for length in [3, 4, 8, 9, 10, 33, 34, 264] {
+            if distance + length <= len {
+                pages.push(one_match(len, distance, length, &mut random));
+            }
+        }
+    }
+    pages
+}
+
+/// Pages of 4 KiB: runs and matches of every length, near-incompressible ones.
+pub fn thresholds() -> Vec<Vec<u8>> {
+    let len = 4096;
+    let mut random = Random::new(7);
+    let mut pages = Vec::new();
+    for literals in (0..320).chain([510, 525, 526, 765, 1020, 1040, 2048, 4000, 4090, 4092, 4093]) {
+        // So many literals, then a run to the end; and literals in the middle of runs.
+        let mut page = vec![0; len];
+        page[..literals].iter_mut().for_each(|byte| *byte = random.byte());
+        pages.push(page);
+        let mut page = vec![0x20; len];
+        let at = 5.min(len - literals);
+        page[at..at + literals].iter_mut().for_each(|byte| *byte = random.byte());
+        pages.push(page);
+    }
+    for length in 3..300 {
+        pages.push(one_match(len, 700 + length, length, &mut random));
+    }
+    for equal in [1, 2, 4, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256] {
+        // Random but for a few copied bytes: about as long as the page itself.
+        let mut page: Vec<u8> = (0..len).map(|_| random.byte()).collect();
+        let (front, back) = page.split_at_mut(len / 2);
+        back[..equal].copy_from_slice(&front[100..100 + equal]);
+        pages.push(page);
+    }
+    pages
+}
+
+/// Random bytes with one match.
+fn one_match(len: usize, distance: usize, length: usize, random: &mut Random) -> Vec<u8> {
+    let mut page: Vec<u8> = (0..len).map(|_| random.byte()).collect();
+    let at = distance + random.below(len - distance - length + 1);
+    for byte in at..at + length {
+        page[byte] = page[byte - distance];
+    }
+    page
+}
+
+fn text(len: usize, random: &mut Random) -> Vec<u8> {
+    const WORDS: [&str; 16] = [
+        "the ",
+        "page ",
+        "of ",
+        "memory",
+        "\n",
+        "kernel: ",
+        "struct ",
+        "0x",
+        "panic",
+        " - ",
+        "not ",
+        "syncing",
+        "CPU",
+        "#1 ",
+        "[    1.234567] ",
+        "usb 1-1: ",
+    ];
+    let mut page = Vec::new();
+    while page.len() < len {
+        page.extend_from_slice(WORDS[random.below(WORDS.len())].as_bytes());
+        if random.below(5) == 0 {
+            page.push(b'a' + random.below(26) as u8);
+        }
+    }
+    page.truncate(len);
+    page
+}
+
+/// Kernel pointers, small numbers and zeros.
+fn pointers(len: usize, random: &mut Random) -> Vec<u8> {
+    let words = (0..len / 8).map(|_| match random.below(4) {
+        0 => 0xffff_8880_0000_0000 | (random.next() >> 36 & !7),
+        1 => 0xffff_ffff_8100_0000 | random.next() >> 42,
+        2 => random.below(300) as u64,
+        _ => 0,
+    });
+    words.flat_map(u64::to_le_bytes).collect()
+}
+
+fn sparse(len: usize, bytes: usize, random: &mut Random) -> Vec<u8> {
+    let mut page = vec![0; len];
+    for _ in 0..bytes {
+        let at = random.below(len);
+        page[at] = random.byte();
+    }
+    page
+}
+
+/// An array of structures that differ in some fields.
+fn structures(len: usize, random: &mut Random) -> Vec<u8> {
+    let size = 8 * (3 + random.below(30));
+    let template = pointers(size, random);
+    let mut page: Vec<u8> = template.iter().copied().cycle().take(len).collect();
+    for at in (0..len).step_by(8) {
+        if random.below(6) == 0 {
+            page[at] = random.byte();
+            page[at + 1] = random.byte();
+        }
+    }
+    page
+}
+
+/// Bytes each about half as frequent as the one before: the longest code words there can be.
+fn skewed(len: usize, seed: usize, random: &mut Random) -> Vec<u8> {
+    (0..len).map(|_| (random.next() | 1 << 40).trailing_zeros() as u8 * (1 + 2 * seed as u8)).collect()
+}
+
+/// Short copies from everywhere before, between few literals.
+fn copies(len: usize, longest: usize, random: &mut Random) -> Vec<u8> {
+    let mut page = vec![random.byte(), random.byte(), random.byte()];
+    while page.len() < len {
+        for _ in 0..random.below(4) {
+            page.push(random.byte());
+        }
+        let distance = 1 + random.below(page.len());
+        for _ in 0..3 + random.below(longest) {
+            page.push(page[page.len() - distance]);
+        }
+    }
+    page.truncate(len);
+    page
+}
