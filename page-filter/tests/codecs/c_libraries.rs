@@ -5,12 +5,12 @@ use std::process::{Command, Stdio};
 use std::thread;
 
 /// Decodes each of `pages`, a page's length and what it was compressed to; `None` for what the library refuses.
-pub fn decode(codec: &str, pages: &[(usize, Vec<u8>)]) -> Vec<Option<Vec<u8>>> {
+pub(crate) fn decode(codec: &str, pages: &[(usize, Vec<u8>)]) -> Vec<Option<Vec<u8>>> {
     run(&["decode", codec], pages)
 }
 
 /// Compresses each of `pages`.
-pub fn encode(codec: &str, options: &[&str], pages: &[Vec<u8>]) -> Vec<Option<Vec<u8>>> {
+pub(crate) fn encode(codec: &str, options: &[&str], pages: &[Vec<u8>]) -> Vec<Option<Vec<u8>>> {
     let pages: Vec<_> = pages.iter().map(|page| (page.len(), page.clone())).collect();
     run(&[&["encode", codec], options].concat(), &pages)
 }

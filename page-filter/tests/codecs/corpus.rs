@@ -1,31 +1,31 @@
 //! Generated pages: what memory looks like, and what lies at the codecs' thresholds.
 
 /// Xorshift64*: the same pages on every machine.
-pub struct Random(u64);
+pub(crate) struct Random(u64);
 
 impl Random {
-    pub fn new(seed: u64) -> Self {
+    pub(crate) fn new(seed: u64) -> Self {
         Self(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
     }
 
-    pub fn next(&mut self) -> u64 {
+    pub(crate) fn next(&mut self) -> u64 {
         self.0 ^= self.0 >> 12;
         self.0 ^= self.0 << 25;
         self.0 ^= self.0 >> 27;
         self.0.wrapping_mul(0x2545_f491_4f6c_dd1d)
     }
 
-    pub fn below(&mut self, bound: usize) -> usize {
+    pub(crate) fn below(&mut self, bound: usize) -> usize {
         (self.next() >> 33) as usize % bound
     }
 
-    pub fn byte(&mut self) -> u8 {
+    pub(crate) fn byte(&mut self) -> u8 {
         (self.next() >> 56) as u8
     }
 }
 
 /// A page of `len` bytes of each kind.
-pub fn pages(len: usize) -> Vec<Vec<u8>> {
+pub(crate) fn pages(len: usize) -> Vec<Vec<u8>> {
     let mut random = Random::new(len as u64);
     let mut pages = Vec::new();
     for byte in [0, 1, 0x5a, 0xff] {
@@ -66,7 +66,7 @@ pub fn pages(len: usize) -> Vec<Vec<u8>> {
 }
 
 /// Pages of 4 KiB: runs and matches of every length, near-incompressible ones.
-pub fn thresholds() -> Vec<Vec<u8>> {
+pub(crate) fn thresholds() -> Vec<Vec<u8>> {
     let len = 4096;
     let mut random = Random::new(7);
     let mut pages = Vec::new();
