@@ -7,12 +7,14 @@ stdin holds records of two little-endian 32-bit numbers, the page's length and t
 stdout gets one record for each, a number of bytes and the bytes. The number is 0xffffffff for what the library refuses.
 """
 import ctypes
+import functools
 import struct
 import sys
 
 PACKAGES = {"libz.so.1": "zlib1g", "liblzo2.so.2": "liblzo2-2", "libsnappy.so.1": "libsnappy1v5", "libzstd.so.1": "libzstd1"}
 
 
+@functools.cache
 def library(name):
     try:
         return ctypes.CDLL(name)
@@ -22,6 +24,11 @@ def library(name):
 
 def room(size):
     return ctypes.create_string_buffer(size)
+
+
+@functools.cache
+def work_memory():
+    return room(1 << 19)
 
 
 def zlib_decode(src, page_len):
@@ -57,7 +64,7 @@ def lzo_decode(src, page_len):
 
 
 def lzo_encode(page, function, level=None):
-    lzo, out, work = library("liblzo2.so.2"), room(2 * len(page) + 100), room(1 << 19)
+    lzo, out, work = library("liblzo2.so.2"), room(2 * len(page) + 100), work_memory()
     out_len = ctypes.c_size_t(len(out))
     arguments = [page, ctypes.c_size_t(len(page)), out, ctypes.byref(out_len), work]
     if level:
@@ -78,12 +85,18 @@ def snappy_encode(page):
     return None if snappy.snappy_compress(page, ctypes.c_size_t(len(page)), out, ctypes.byref(out_len)) else out.raw[:out_len.value]
 
 
+@functools.cache
 def zstd():
     lib = library("libzstd.so.1")
-    for function in ("ZSTD_decompress", "ZSTD_compressStream2", "ZSTD_CCtx_setParameter", "ZSTD_freeCCtx"):
+    for function in ("ZSTD_decompress", "ZSTD_compressStream2", "ZSTD_CCtx_setParameter", "ZSTD_CCtx_reset"):
         getattr(lib, function).restype = ctypes.c_size_t
     lib.ZSTD_createCCtx.restype = ctypes.c_void_p
     return lib
+
+
+@functools.cache
+def zstd_context():
+    return ctypes.c_void_p(zstd().ZSTD_createCCtx())
 
 
 def zstd_decode(src, page_len):
@@ -96,8 +109,9 @@ def zstd_encode(page, block, *parameters):
     """`block`: a block ends after so many bytes, 0 for one block; `parameters`: NUMBER=VALUE of ZSTD_cParameter."""
     class Buffer(ctypes.Structure):
         _fields_ = [("bytes", ctypes.c_void_p), ("size", ctypes.c_size_t), ("pos", ctypes.c_size_t)]
-    lib, out, held = zstd(), room(2 * len(page) + 1000), room(page)
-    context = ctypes.c_void_p(lib.ZSTD_createCCtx())
+    lib, context, out, held = zstd(), zstd_context(), room(2 * len(page) + 1000), room(page)
+    session_and_parameters = 3
+    lib.ZSTD_CCtx_reset(context, session_and_parameters)
     for parameter in parameters:
         number, value = map(int, parameter.split("="))
         lib.ZSTD_CCtx_setParameter(context, number, value)
@@ -112,7 +126,6 @@ def zstd_encode(page, block, *parameters):
         left = lib.ZSTD_compressStream2(context, ctypes.byref(into), ctypes.byref(source), end if last else flush)
         if left:
             return None
-    lib.ZSTD_freeCCtx(context)
     return out.raw[:into.pos]
 
 
