@@ -1,7 +1,8 @@
 //! The Adler-32 checksum of RFC 1950.
 #![expect(
     clippy::arithmetic_side_effects,
-    reason = "both sums stay below 2^32 for a run of RUN bytes, see there; a chunk's sums are below 255 * 16 * 17"
+    reason = "both sums stay below 2^32 for a run of RUN bytes, see there; a chunk's sums are below 255 * \
+              16 * 17"
 )]
 
 /// The largest prime below 2^16.

@@ -3,8 +3,8 @@
     clippy::indexing_slicing,
     clippy::arithmetic_side_effects,
     clippy::as_conversions,
-    reason = "counts are below 2^17 (a page has at most 2^16 bytes), symbols below MAX_SYMBOLS = 288; the tree's indices \
-              are below the number of symbols used, as argued in `count_leaves`"
+    reason = "counts are below 2^17 (a page has at most 2^16 bytes), symbols below MAX_SYMBOLS = 288; the \
+              tree's indices are below the number of symbols used, as argued in `count_leaves`"
 )]
 
 /// The most symbols any alphabet here has.
@@ -16,7 +16,8 @@ const DEPTHS: usize = 32;
 /// Writes to `lengths` the code length in bits of each symbol, 0 for those that do not occur.
 ///
 /// At least two symbols must occur for the code to be complete; a single one gets length 1. `counts` has as
-/// many entries as `lengths`, at most [`MAX_SYMBOLS`], each below 2^17; `limit` is at most 15 and 2^limit at least the number of symbols.
+/// many entries as `lengths`, at most [`MAX_SYMBOLS`], each below 2^17; `limit` is at most 15 and 2^limit at
+/// least the number of symbols.
 pub(super) fn code_lengths(counts: &[u32], limit: u8, lengths: &mut [u8]) {
     lengths.fill(0);
     let mut keys = [0u32; MAX_SYMBOLS];
@@ -46,9 +47,10 @@ pub(super) fn code_lengths(counts: &[u32], limit: u8, lengths: &mut [u8]) {
     }
 }
 
-/// How many leaves the tree of minimal redundancy has at each depth, by Moffat and Katajainen's method ("In-place
-/// calculation of minimum-redundancy codes", 1995): `nodes` first holds the weights of leaves and of inner nodes, then
-/// the inner nodes' parents, then their depths. `keys` are at least two counts, ascending, shifted left by 9.
+/// How many leaves the tree of minimal redundancy has at each depth, by Moffat and Katajainen's method
+/// ("In-place calculation of minimum-redundancy codes", 1995): `nodes` first holds the weights of leaves and
+/// of inner nodes, then the inner nodes' parents, then their depths. `keys` are at least two counts,
+/// ascending, shifted left by 9.
 fn count_leaves(keys: &[u32]) -> [u32; DEPTHS] {
     let used = keys.len();
     let mut nodes = [0u32; MAX_SYMBOLS];
@@ -57,8 +59,8 @@ fn count_leaves(keys: &[u32]) -> [u32; DEPTHS] {
     }
     let nodes = &mut nodes[..used];
 
-    // Inner node `next` joins the two lightest of the leaves from `leaf` on and of the inner nodes from `root`
-    // up to `next`. `root` never passes `next`: each round makes one inner node and uses at most two.
+    // Inner node `next` joins the two lightest of the leaves from `leaf` on and of the inner nodes from
+    // `root` up to `next`. `root` never passes `next`: each round makes one inner node and uses at most two.
     let (mut leaf, mut root) = (0, 0);
     for next in 0..used - 1 {
         let mut weight = 0;
@@ -72,7 +74,8 @@ fn count_leaves(keys: &[u32]) -> [u32; DEPTHS] {
                 leaf += 1;
             }
         }
-        // Only here: the place of inner node `next` is that of a leaf already used, as `leaf` is now above `next`.
+        // Only here: the place of inner node `next` is that of a leaf already used, as `leaf` is now above
+        // `next`.
         nodes[next] = weight;
     }
 
@@ -99,7 +102,8 @@ fn limit_depth(leaves: &mut [u32; DEPTHS], limit: usize) {
     leaves[limit] += deeper;
     let mut space: u32 = (1..=limit).map(|depth| leaves[depth] << (limit - depth)).sum();
     while space > 1 << limit {
-        // One leaf of the limit goes below a shorter one, which moves down with it: this frees one word of the limit's length.
+        // One leaf of the limit goes below a shorter one, which moves down with it: this frees one word of
+        // the limit's length.
         let Some(depth) = (1..limit).rev().find(|&depth| leaves[depth] > 0) else { return };
         leaves[limit] -= 1;
         leaves[depth] -= 1;

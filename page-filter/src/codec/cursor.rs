@@ -124,8 +124,8 @@ impl<'a> Output<'a> {
         self.bytes.get_mut(start..)
     }
 
-    /// Adds the `len` bytes that begin `back` bytes before the end of the buffer, or returns `None` when they do not lie
-    /// there or would come from what is filled.
+    /// Adds the `len` bytes that begin `back` bytes before the end of the buffer, or returns `None` when they
+    /// do not lie there or would come from what is filled.
     pub(super) fn move_from_end(&mut self, back: usize, len: usize) -> Option<()> {
         let start = self.bytes.len().checked_sub(back).filter(|&start| start >= self.len && len <= back)?;
         self.bytes.copy_within(start..start.checked_add(len)?, self.len);

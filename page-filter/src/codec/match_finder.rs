@@ -2,7 +2,8 @@
 #![expect(
     clippy::arithmetic_side_effects,
     clippy::as_conversions,
-    reason = "positions, distances and lengths are at most the page's length, 2^16; hashes are shifted below the table's length"
+    reason = "positions, distances and lengths are at most the page's length, 2^16; hashes are shifted \
+              below the table's length"
 )]
 
 /// Bits of a hash of four bytes.
@@ -19,12 +20,13 @@ const SKIP: u32 = 5;
 
 /// What takes the page apart.
 pub(super) trait Sink {
-    /// Takes `literals`, then `length` bytes equal to those `distance` bytes back; `None` when the output is full.
+    /// Takes `literals`, then `length` bytes equal to those `distance` bytes back; `None` when the output is
+    /// full.
     fn sequence(&mut self, literals: &[u8], distance: usize, length: usize) -> Option<()>;
 }
 
-/// Gives `sink` the whole page but for the literals at its end, and returns those. Matches are [`MIN_MATCH`] bytes or
-/// longer and at most `max_distance` back. `page` is at most 2^16 bytes.
+/// Gives `sink` the whole page but for the literals at its end, and returns those. Matches are [`MIN_MATCH`]
+/// bytes or longer and at most `max_distance` back. `page` is at most 2^16 bytes.
 pub(super) fn find_matches<'a>(
     page: &'a [u8],
     positions: &mut Positions,

@@ -1,7 +1,7 @@
 //! Page codecs: how one page of a dump is compressed, each page by itself.
 //!
-//! You provide the memory: the page, the output, the scratch. Nothing allocates, and nothing is remembered from one
-//! page to the next, so pages may be encoded and decoded in any order and on any thread.
+//! You provide the memory: the page, the output, the scratch. Nothing allocates, and nothing is remembered
+//! from one page to the next, so pages may be encoded and decoded in any order and on any thread.
 //!
 //! | codec | format | encoder | decoder |
 //! |---|---|---|---|
@@ -11,8 +11,8 @@
 //! | [`Snappy`] | raw block, `format_description.txt` of google/snappy | | complete |
 //! | [`Zstd`] | RFC 8878, one frame | one block | one frame, no dictionary |
 //!
-//! Decoders are total: whatever the input, they end with the whole page or with a [`DecodeError`], in a time bounded
-//! by the lengths of input and page.
+//! Decoders are total: whatever the input, they end with the whole page or with a [`DecodeError`], in a time
+//! bounded by the lengths of input and page.
 //!
 //! The modules stand in dependency order: a module uses only those declared above it.
 
@@ -119,18 +119,18 @@ impl fmt::Debug for DecodeScratch {
 ///
 /// A codec holds no state: one `&'static dyn PageCodec` serves every page and every thread.
 pub trait PageCodec: fmt::Debug + Sync {
-    /// How many words of scratch [`encode`](Self::encode) needs for pages of `page_len` bytes. The formula of each
-    /// codec stands with its type; no codec needs more than 64 KiB for a page of 4 KiB.
+    /// How many words of scratch [`encode`](Self::encode) needs for pages of `page_len` bytes. The formula of
+    /// each codec stands with its type; no codec needs more than 64 KiB for a page of 4 KiB.
     #[must_use]
     fn encode_scratch_words(&self, page_len: usize) -> usize;
 
     /// Compresses `page` into the front of `out` and returns the number of bytes written.
     ///
-    /// `None` when the result does not fit in `out`: the page is then to be stored as it is. Give `out` the length that is
-    /// still worth storing, at most the page's. `None` also when `page` is longer than [`MAX_PAGE_LEN`], or
-    /// `scratch` shorter than [`encode_scratch_words`](Self::encode_scratch_words). `scratch` needs no
-    /// initial content; after the call its content, and that of `out` past the result, is unspecified. The
-    /// result depends on `page` and on the length of `out` alone.
+    /// `None` when the result does not fit in `out`: the page is then to be stored as it is. Give `out` the
+    /// length that is still worth storing, at most the page's. `None` also when `page` is longer than
+    /// [`MAX_PAGE_LEN`], or `scratch` shorter than [`encode_scratch_words`](Self::encode_scratch_words).
+    /// `scratch` needs no initial content; after the call its content, and that of `out` past the result, is
+    /// unspecified. The result depends on `page` and on the length of `out` alone.
     #[must_use]
     fn encode(&self, page: &[u8], out: &mut [u8], scratch: &mut [u32]) -> Option<usize>;
 

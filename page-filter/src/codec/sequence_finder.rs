@@ -1,12 +1,13 @@
 //! Takes a page apart into literals and matches for the codecs that code them in bits, deflate and zstd.
 //!
-//! One probe per position in a table of four-byte hashes, one in a table of three-byte hashes, and a look at the next
-//! position before a match is taken.
+//! One probe per position in a table of four-byte hashes, one in a table of three-byte hashes, and a look at
+//! the next position before a match is taken.
 #![expect(
     clippy::arithmetic_side_effects,
     clippy::as_conversions,
-    reason = "positions, distances and lengths are at most the page's length, 2^16, which only a match at position 1 or \
-              later or a literal uses up, so that lengths fit 16 bits; hashes are shifted below the table's length"
+    reason = "positions, distances and lengths are at most the page's length, 2^16, which only a match at \
+              position 1 or later or a literal uses up, so that lengths fit 16 bits; hashes are shifted \
+              below the table's length"
 )]
 
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
@@ -76,8 +77,8 @@ struct Finder<'a> {
     last_distance: usize,
 }
 
-/// Writes the page's sequences to the front of `sequences`, whose length is [`max_sequences`], and returns how many they are;
-/// what follows them is literals. `page` is at most 2^16 bytes.
+/// Writes the page's sequences to the front of `sequences`, whose length is [`max_sequences`], and returns
+/// how many they are; what follows them is literals. `page` is at most 2^16 bytes.
 pub(super) fn find_sequences(
     page: &[u8],
     positions: &mut Positions,
@@ -159,7 +160,8 @@ impl Finder<'_> {
         equal_bytes(self.page, earlier, later).min(self.preferences.max_length)
     }
 
-    /// Records position `at` and returns the positions recorded before under its hashes of four and of three bytes.
+    /// Records position `at` and returns the positions recorded before under its hashes of four and of three
+    /// bytes.
     fn record(&mut self, at: usize) -> Option<(usize, usize)> {
         let word = four_bytes(self.page, at)?;
         let hash = word.wrapping_mul(0x9e37_79b1) >> (32 - HASH_BITS);

@@ -4,7 +4,8 @@ use std::io::Write;
 use std::process::{Command, Stdio};
 use std::thread;
 
-/// Decodes each of `pages`, a page's length and what it was compressed to; `None` for what the library refuses.
+/// Decodes each of `pages`, a page's length and what it was compressed to; `None` for what the library
+/// refuses.
 pub(crate) fn decode(codec: &str, pages: &[(usize, Vec<u8>)]) -> Vec<Option<Vec<u8>>> {
     run(&["decode", codec], pages)
 }

@@ -3,8 +3,8 @@
     clippy::indexing_slicing,
     clippy::arithmetic_side_effects,
     clippy::as_conversions,
-    reason = "symbols come from `symbols` and from bytes and are below the arrays' lengths; a page has at most 2^16 bytes, so \
-              that no count reaches 2^17 and no cost in bits 2^22"
+    reason = "symbols come from `symbols` and from bytes and are below the arrays' lengths; a page has at \
+              most 2^16 bytes, so that no count reaches 2^17 and no cost in bits 2^22"
 )]
 
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};

@@ -1,8 +1,10 @@
 //! The zlib format, RFC 1950, around one deflate block, RFC 1951.
 
-mod block;
-mod code_header;
 mod symbols;
+
+mod code_header;
+
+mod block;
 
 use miniz_oxide::inflate::TINFLStatus;
 use miniz_oxide::inflate::core::{decompress, inflate_flags};

@@ -2,7 +2,8 @@
 #![expect(
     clippy::arithmetic_side_effects,
     clippy::as_conversions,
-    reason = "distances and lengths are at most 2^16; each cast to u8 keeps the low byte on purpose or a value bounded right there"
+    reason = "distances and lengths are at most 2^16; each cast to u8 keeps the low byte on purpose or a \
+              value bounded right there"
 )]
 
 use super::FAR;

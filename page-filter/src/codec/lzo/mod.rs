@@ -1,4 +1,5 @@
-//! LZO1X, as `Documentation/staging/lzo.rst` of Linux 6.1 describes the stream (its version 0, without run-length codes).
+//! LZO1X, as `Documentation/staging/lzo.rst` of Linux 6.1 describes the stream (its version 0, without
+//! run-length codes).
 //!
 //! Instructions of one to three bytes, by the bits of the first:
 //!
@@ -12,7 +13,8 @@
 //! | `01LDDDSS` | 3 or 4 bytes from up to 2 KiB back | `HHHHHHHH` |
 //! | `1LLDDDSS` | 5 to 8 bytes from up to 2 KiB back | `HHHHHHHH` |
 //!
-//! S literals, 0 to 3, follow a match. A stream may begin with a byte above 17: 17 less than it is a number of literals.
+//! S literals, 0 to 3, follow a match. A stream may begin with a byte above 17: 17 less than it is a number
+//! of literals.
 
 mod decode;
 mod encode;

@@ -41,7 +41,8 @@ fn element(src: &mut Input<'_>, page: &mut Output<'_>) -> Result<(), DecodeError
     page.repeat(usize::try_from(offset).map_err(|_| DecodeError::Corrupt)?, length)
 }
 
-/// Up to 60 literals are counted in the tag, more in one to four bytes after it; each count is one less than the number.
+/// Up to 60 literals are counted in the tag, more in one to four bytes after it; each count is one less than
+/// the number.
 fn literals(upper: usize, src: &mut Input<'_>, page: &mut Output<'_>) -> Result<(), DecodeError> {
     let less_one = match upper.checked_sub(59) {
         None | Some(0) => upper,
@@ -49,4 +50,48 @@ fn literals(upper: usize, src: &mut Input<'_>, page: &mut Output<'_>) -> Result<
     };
     let literals = src.take(less_one.saturating_add(1))?;
     page.extend(literals).ok_or(DecodeError::WrongLength)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn decodes(src: &[u8], expected: &[u8]) {
+        let mut page = [0; 64];
+        let page = &mut page[..expected.len()];
+        assert_eq!(decode(src, page), Ok(()));
+        assert_eq!(page, expected);
+        assert!((0..src.len()).all(|cut| decode(&src[..cut], page).is_err()));
+    }
+
+    #[test]
+    fn every_element() {
+        // Lengths of literals in one to four bytes; the low six bits of a copy's tag or three of them are its length.
+        decodes(&[4, 3 << 2, b'a', b'b', b'c', b'd'], b"abcd");
+        decodes(&[2, 60 << 2, 1, b'a', b'b'], b"ab");
+        decodes(&[2, 61 << 2, 1, 0, b'a', b'b'], b"ab");
+        decodes(&[2, 62 << 2, 1, 0, 0, b'a', b'b'], b"ab");
+        decodes(&[2, 63 << 2, 1, 0, 0, 0, b'a', b'b'], b"ab");
+        decodes(&[7, 1 << 2, b'a', b'b', 1 << 2 | 1, 2], b"abababa");
+        decodes(&[7, 1 << 2, b'a', b'b', 4 << 2 | 2, 1, 0], b"abbbbbb");
+        decodes(&[7, 1 << 2, b'a', b'b', 4 << 2 | 3, 2, 0, 0, 0], b"abababa");
+    }
+
+    #[test]
+    fn wrong_lengths_and_offsets_are_refused() {
+        let mut page = [0; 7];
+        for (src, error) in [
+            (&[7, 1 << 2, b'a', b'b', 1 << 2 | 1, 3][..], DecodeError::Corrupt),
+            (&[7, 1 << 2, b'a', b'b', 1 << 2 | 1, 0], DecodeError::Corrupt),
+            (&[7, 1 << 2, b'a', b'b', 4 << 2 | 3, 2, 0, 0, 0x80], DecodeError::Corrupt),
+            (&[7, 1 << 2, b'a', b'b', 2 << 2 | 1, 2], DecodeError::WrongLength),
+            (&[7, 1 << 2, b'a', b'b', 1, 2], DecodeError::WrongLength),
+            (&[8, 1 << 2, b'a', b'b', 2 << 2 | 1, 2], DecodeError::WrongLength),
+            (&[7, 63 << 2, 0xff, 0xff, 0xff, 0xff, b'a'], DecodeError::Truncated),
+            (&[0x87, 0x80, 0x80, 0x80, 0x10, 0], DecodeError::Corrupt),
+            (&[0x87, 0x80, 0x80, 0x80, 0x80, 0], DecodeError::Corrupt),
+        ] {
+            assert_eq!(decode(src, &mut page), Err(error), "{src:x?}");
+        }
+    }
 }

@@ -1,7 +1,8 @@
 //! Snappy, raw block format: `format_description.txt` of google/snappy (2011-10-05).
 //!
-//! The uncompressed length in base 128, then elements. The low two bits of an element's tag say what it is: 0 literals,
-//! 1 a copy of 4 to 11 bytes with an 11-bit offset, 2 and 3 a copy of 1 to 64 bytes with an offset of 2 and 4 bytes.
+//! The uncompressed length in base 128, then elements. The low two bits of an element's tag say what it is: 0
+//! literals, 1 a copy of 4 to 11 bytes with an 11-bit offset, 2 and 3 a copy of 1 to 64 bytes with an offset
+//! of 2 and 4 bytes.
 
 mod decode;
 mod encode;

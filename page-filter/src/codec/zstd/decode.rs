@@ -36,8 +36,11 @@ pub(super) fn frame(src: &[u8], page: &mut [u8], tables: &mut Tables) -> Result<
     if src.is_empty() { Ok(()) } else { Err(DecodeError::TrailingBytes) }
 }
 
-/// Checks the frame's header; returns whether a checksum follows the blocks. The window needs no check: no match can
-/// reach back beyond the page.
+/// The greatest exponent of a window, for 2 GiB: libzstd reads no greater ones. Smaller ones need no check,
+/// as no match can reach back beyond the page.
+const MAX_WINDOW_EXPONENT: u8 = 21;
+
+/// Checks the frame's header; returns whether a checksum follows the blocks.
 fn header(src: &mut Input<'_>, page_len: usize) -> Result<bool, DecodeError> {
     let magic = src.array::<4>()?;
     if magic != MAGIC {
@@ -50,8 +53,8 @@ fn header(src: &mut Input<'_>, page_len: usize) -> Result<bool, DecodeError> {
     if descriptor & 0x08 != 0 {
         return Err(DecodeError::Unsupported);
     }
-    if !single_segment {
-        src.byte()?;
+    if !single_segment && src.byte()? >> 3 > MAX_WINDOW_EXPONENT {
+        return Err(DecodeError::Unsupported);
     }
     let dictionary = match descriptor & 3 {
         0 => 0,
@@ -95,4 +98,88 @@ fn block(
         _ => return Err(DecodeError::Corrupt),
     }
     Ok(header & 1 == 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A frame of `descriptor`, the fields after it, and `blocks`, decoded to seven bytes.
+    fn decoded(descriptor: u8, fields: &[u8], blocks: &[u8]) -> Result<[u8; 7], DecodeError> {
+        let mut src = [0; 64];
+        let mut out = Output::new(&mut src);
+        for part in [&MAGIC, &[descriptor][..], fields, blocks] {
+            out.extend(part).unwrap();
+        }
+        let len = out.len();
+        let mut page = [0; 7];
+        frame(&src[..len], &mut page, &mut Tables::default()).map(|()| page)
+    }
+
+    /// A last block, raw, of seven bytes.
+    const RAW: [u8; 10] = [7 << 3 | 1, 0, 0, b'a', b'b', b'c', b'a', b'b', b'c', b'a'];
+
+    #[test]
+    fn headers_of_every_form() {
+        let page = Ok(*b"abcabca");
+        assert_eq!(decoded(0x20, &[7], &RAW), page);
+        assert_eq!(decoded(0x00, &[0], &RAW), page);
+        assert_eq!(decoded(0x03, &[0, 0, 0, 0, 0], &RAW), page);
+        assert_eq!(decoded(0xa0, &[7, 0, 0, 0], &RAW), page);
+        assert_eq!(decoded(0xc0, &[0, 7, 0, 0, 0, 0, 0, 0, 0], &RAW), page);
+        assert_eq!(decoded(0x60, &[7, 0], &RAW), Err(DecodeError::WrongLength));
+        assert_eq!(decoded(0x20, &[6], &RAW), Err(DecodeError::WrongLength));
+        assert_eq!(decoded(0x21, &[9, 7], &RAW), Err(DecodeError::Unsupported));
+        assert_eq!(decoded(0x28, &[7], &RAW), Err(DecodeError::Unsupported));
+        assert_eq!(decoded(0x00, &[22 << 3], &RAW), Err(DecodeError::Unsupported));
+        let mut page = [0; 7];
+        let skippable = [0x5f, 0x2a, 0x4d, 0x18, 0, 0, 0, 0];
+        assert_eq!(frame(&skippable, &mut page, &mut Tables::default()), Err(DecodeError::Unsupported));
+    }
+
+    #[test]
+    fn blocks_of_every_kind() {
+        // Three raw bytes, then one byte four times.
+        assert_eq!(
+            decoded(0x20, &[7], &[3 << 3, 0, 0, 1, 2, 3, 4 << 3 | 3, 0, 0, 9]),
+            Ok([1, 2, 3, 9, 9, 9, 9])
+        );
+        // Three raw literals; one sequence, its three codes the only ones: 3 literals, offset value 4 + 2, length 4.
+        let mut compressed = [10 << 3 | 5, 0, 0, 3 << 3, 1, 2, 3, 1, 0b0101_0100, 3, 2, 1, 0b110];
+        assert_eq!(decoded(0x20, &[7], &compressed), Ok([1, 2, 3, 1, 2, 3, 1]));
+        // Offset 0, repeated: 4 - 3 is the first. A bit too many, a bit too few, no end mark.
+        compressed[12] = 0b111;
+        assert_eq!(decoded(0x20, &[7], &compressed), Err(DecodeError::Corrupt));
+        compressed[12] = 0b1110;
+        assert_eq!(decoded(0x20, &[7], &compressed), Err(DecodeError::Corrupt));
+        compressed[12] = 0b11;
+        assert_eq!(decoded(0x20, &[7], &compressed), Err(DecodeError::Corrupt));
+        compressed[12] = 0;
+        assert_eq!(decoded(0x20, &[7], &compressed), Err(DecodeError::Corrupt));
+        // The reserved kind; one byte short; one byte more.
+        assert_eq!(decoded(0x20, &[7], &[7, 0, 0]), Err(DecodeError::Corrupt));
+        assert_eq!(decoded(0x20, &[7], &[6 << 3 | 3, 0, 0, 9]), Err(DecodeError::WrongLength));
+        assert_eq!(decoded(0x20, &[7], &[8 << 3 | 3, 0, 0, 9]), Err(DecodeError::WrongLength));
+        assert_eq!(decoded(0x20, &[7], &[7 << 3 | 3, 0, 0, 9, 9]), Err(DecodeError::TrailingBytes));
+    }
+
+    #[test]
+    fn tables_of_no_block_before_are_refused() {
+        // Literals coded with the tree before; a sequence with the tables before.
+        assert_eq!(decoded(0x20, &[7], &[5 << 3 | 5, 0, 0, 0x73, 0x40, 0, 1, 0]), Err(DecodeError::Corrupt));
+        let repeated = [7 << 3 | 5, 0, 0, 3 << 3, 1, 2, 3, 1, 0b1111_1100, 1];
+        assert_eq!(decoded(0x20, &[7], &repeated), Err(DecodeError::Corrupt));
+    }
+
+    #[test]
+    fn checksums_are_checked() {
+        // What `printf abcabca | zstd --check -c` (1.5.4) ends in.
+        let mut blocks = [0; 14];
+        blocks[..10].copy_from_slice(&RAW);
+        blocks[10..].copy_from_slice(&[0x91, 0x46, 0x5f, 0x58]);
+        assert_eq!(decoded(0x24, &[7], &blocks), Ok(*b"abcabca"));
+        assert_eq!(decoded(0x24, &[7], &blocks[..13]), Err(DecodeError::Truncated));
+        blocks[12] ^= 1;
+        assert_eq!(decoded(0x24, &[7], &blocks), Err(DecodeError::WrongChecksum));
+    }
 }

@@ -3,7 +3,8 @@
     clippy::indexing_slicing,
     clippy::arithmetic_side_effects,
     clippy::as_conversions,
-    reason = "symbols are below SYMBOLS, shares at most 2^9 and their sum 2^log, as `read` checks and `fit` makes it"
+    reason = "symbols are below SYMBOLS, shares at most 2^9 and their sum 2^log, as `read` checks and \
+              `fit` makes it"
 )]
 
 use crate::codec::DecodeError;
@@ -35,8 +36,8 @@ impl Distribution {
         Self { shares, log }
     }
 
-    /// Reads a distribution of at most `symbols` symbols and an accuracy of at most `max_log`; returns it and the number of
-    /// bytes that it takes.
+    /// Reads a distribution of at most `symbols` symbols and an accuracy of at most `max_log`; returns it and
+    /// the number of bytes that it takes.
     pub(super) fn read(src: &[u8], symbols: usize, max_log: u32) -> Result<(Self, usize), DecodeError> {
         let mut bits = ForwardBits { src, at: 0 };
         let log = bits.read(4)? + MIN_LOG;
@@ -64,7 +65,8 @@ impl Distribution {
         Ok((Self { shares, log }, bits.at.div_ceil(8)))
     }
 
-    /// The distribution of accuracy `log` that is nearest to `counts`, of which at most 2^`log` and at least one are not 0.
+    /// The distribution of accuracy `log` that is nearest to `counts`, of which at most 2^`log` and at least
+    /// one are not 0.
     pub(super) fn fit(counts: &[u32; SYMBOLS], log: u32) -> Self {
         let total: u32 = counts.iter().sum::<u32>().max(1);
         let mut shares = [0i16; SYMBOLS];
@@ -75,7 +77,8 @@ impl Distribution {
                 missing -= i32::from(*share);
             }
         }
-        // Rounding leaves less than one state per symbol to correct, where it costs least: at the greatest share.
+        // Rounding leaves less than one state per symbol to correct, where it costs least: at the greatest
+        // share.
         while missing != 0 {
             let Some(greatest) = shares.iter_mut().max() else { break };
             let step = if missing > 0 { missing } else { -1 };

@@ -30,8 +30,8 @@ const RAW: usize = 0;
 const RLE: usize = 1;
 const COMPRESSED: usize = 2;
 
-/// Writes a frame to the front of `out` and returns its length. `literals` is as long as `page`, at most 2^16 bytes; `tables` is
-/// all zero.
+/// Writes a frame to the front of `out` and returns its length. `literals` is as long as `page`, at most 2^16
+/// bytes; `tables` is all zero.
 pub(super) fn frame(
     page: &[u8],
     sequences: &mut [Sequence],

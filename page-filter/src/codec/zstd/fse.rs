@@ -3,8 +3,9 @@
     clippy::indexing_slicing,
     clippy::arithmetic_side_effects,
     clippy::as_conversions,
-    reason = "a distribution's shares sum to the number of states, a power of two at most CELLS; positions are masked by it; \
-              symbols are below SYMBOLS; a state after decoding is a cell's baseline and the bits it asks for, below the number of states"
+    reason = "a distribution's shares sum to the number of states, a power of two at most CELLS; positions \
+              are masked by it; symbols are below SYMBOLS; a state after decoding is a cell's baseline and \
+              the bits it asks for, below the number of states"
 )]
 
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
@@ -106,7 +107,8 @@ impl<const CELLS: usize> DecodeTable<CELLS> {
     }
 }
 
-/// A table to encode with. Symbols are encoded from the last to the first; a state counts from 2^log to 2^(log+1).
+/// A table to encode with. Symbols are encoded from the last to the first; a state counts from 2^log to
+/// 2^(log+1).
 #[repr(C)]
 #[derive(Debug, FromBytes, IntoBytes, KnownLayout, Immutable)]
 pub(super) struct EncodeTable {
@@ -146,8 +148,8 @@ impl EncodeTable {
         self.log = 0;
     }
 
-    /// The state that decodes to the last symbol. Of its states it is the one whose successor takes most bits, at least one:
-    /// the end of a stream of weights is recognised by that bit missing.
+    /// The state that decodes to the last symbol. Of its states it is the one whose successor takes most
+    /// bits, at least one: the end of a stream of weights is recognised by that bit missing.
     pub(super) fn start(&self, symbol: u8) -> u32 {
         (1 << self.log) + u32::from(self.states[usize::from(self.first[usize::from(symbol)])])
     }

@@ -3,8 +3,8 @@
     clippy::indexing_slicing,
     clippy::arithmetic_side_effects,
     clippy::as_conversions,
-    reason = "weights are checked to be at most MAX_BITS before a table is made; the cells they take sum to the table's length; \
-              an index of cells is read with at most MAX_BITS bits"
+    reason = "weights are checked to be at most MAX_BITS before a table is made; the cells they take sum \
+              to the table's length; an index of cells is read with at most MAX_BITS bits"
 )]
 
 use super::bit_reader::BackwardBits;
@@ -69,7 +69,8 @@ impl HuffmanTable {
         self.weights_table.build(&distribution);
         let table = &self.weights_table;
         let mut bits = BackwardBits::new(&src[taken..])?;
-        // Two states take turns until bits are missing for the next state of one; then the other has the last weight.
+        // Two states take turns until bits are missing for the next state of one; then the other has the last
+        // weight.
         let mut state = table.start(&mut bits);
         let mut other = table.start(&mut bits);
         if bits.overrun() {
@@ -100,6 +101,10 @@ impl HuffmanTable {
             return Err(DecodeError::Corrupt);
         }
         weights[count] = missing.ilog2() as u8 + 1;
+        // The longest words have weight 1.
+        if !weights[..=count].contains(&1) {
+            return Err(DecodeError::Corrupt);
+        }
 
         // The symbols of the least weight, that is of the longest words, come first.
         let mut next = [0usize; MAX_BITS as usize + 2];

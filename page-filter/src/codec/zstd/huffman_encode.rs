@@ -3,7 +3,8 @@
     clippy::indexing_slicing,
     clippy::arithmetic_side_effects,
     clippy::as_conversions,
-    reason = "symbols are bytes; code lengths are at most MAX_BITS and weights at most MAX_BITS; counts are at most 2^16"
+    reason = "symbols are bytes; code lengths are at most MAX_BITS and weights at most MAX_BITS; counts \
+              are at most 2^16"
 )]
 
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
@@ -32,8 +33,8 @@ pub(super) struct HuffmanCode {
 }
 
 impl HuffmanCode {
-    /// Makes the code that fits `literals` best; returns the size in bytes of its description and of the coded literals, or `None`
-    /// if there is no such code or no description of it.
+    /// Makes the code that fits `literals` best; returns the size in bytes of its description and of the
+    /// coded literals, or `None` if there is no such code or no description of it.
     pub(super) fn fit(&mut self, literals: &[u8]) -> Option<usize> {
         for &literal in literals {
             self.counts[usize::from(literal)] += 1;
@@ -57,7 +58,8 @@ impl HuffmanCode {
         &self.description[..self.description_len as usize]
     }
 
-    /// Gives each symbol its word: the longest words are the lowest numbers, equally long ones are in the symbols' order.
+    /// Gives each symbol its word: the longest words are the lowest numbers, equally long ones are in the
+    /// symbols' order.
     fn assign(&mut self, longest: u8) {
         let mut counts = [0u16; MAX_BITS as usize + 1];
         for &length in self.lengths.iter().filter(|&&length| length > 0) {
@@ -75,7 +77,8 @@ impl HuffmanCode {
         }
     }
 
-    /// Writes the description and returns its length: the shorter of coded weights and, where there are few enough, plain ones.
+    /// Writes the description and returns its length: the shorter of coded weights and, where there are few
+    /// enough, plain ones.
     fn describe(&mut self, weights: &mut [u8]) -> Option<usize> {
         let plain = weights.len().div_ceil(2);
         if let Some(coded) =
@@ -94,7 +97,8 @@ impl HuffmanCode {
         Some(1 + plain)
     }
 
-    /// Writes weights coded by finite state entropy after the description's first byte, with two states that take turns.
+    /// Writes weights coded by finite state entropy after the description's first byte, with two states that
+    /// take turns.
     fn describe_coded(&mut self, weights: &[u8]) -> Option<usize> {
         let mut counts = [0u32; SYMBOLS];
         for &weight in weights {
@@ -115,7 +119,8 @@ impl HuffmanCode {
         distribution.for_each_field(|value, bits| out.put(value, bits))?;
         let (header, rest) = out.finish_and_split()?;
         let mut out = BitWriter::new(rest);
-        // The first weight is the first state's, so that the last one is that of the state which its position says.
+        // The first weight is the first state's, so that the last one is that of the state which its position
+        // says.
         let mut states = [None; 2];
         for (position, &weight) in weights.iter().enumerate().rev() {
             let state = &mut states[position & 1];

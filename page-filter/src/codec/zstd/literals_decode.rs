@@ -6,7 +6,8 @@ use crate::codec::cursor::{Input, Output};
 
 /// What a literals section's header says.
 struct Header {
-    /// `Literals_Block_Type`: 0 raw, 1 one byte repeated, 2 coded with a tree of their own, 3 with the tree before.
+    /// `Literals_Block_Type`: 0 raw, 1 one byte repeated, 2 coded with a tree of their own, 3 with the tree
+    /// before.
     kind: u8,
     /// How many literals there are.
     len: usize,
@@ -15,8 +16,9 @@ struct Header {
     streams: usize,
 }
 
-/// Decodes the literals to the very end of the page, and returns how many they are: the rest of the block fills the page up to
-/// there and beyond, never faster than it uses the literals up. So they need no other memory.
+/// Decodes the literals to the very end of the page, and returns how many they are: the rest of the block
+/// fills the page up to there and beyond, never faster than it uses the literals up. So they need no other
+/// memory.
 pub(super) fn decode(
     src: &mut Input<'_>,
     page: &mut Output<'_>,

@@ -2,7 +2,8 @@
 #![expect(
     clippy::arithmetic_side_effects,
     clippy::as_conversions,
-    reason = "there are at most 2^16 literals, and coded they are fewer bytes; header fields are cut to bytes on purpose"
+    reason = "there are at most 2^16 literals, and coded they are fewer bytes; header fields are cut to \
+              bytes on purpose"
 )]
 
 use super::huffman_encode::HuffmanCode;

@@ -1,7 +1,7 @@
 //! Zstandard: RFC 8878.
 //!
-//! A frame: magic number, header, blocks, perhaps a checksum. A compressed block: literals, coded by Huffman's method,
-//! then sequences, each of three values coded by finite state entropy.
+//! A frame: magic number, header, blocks, perhaps a checksum. A compressed block: literals, coded by
+//! Huffman's method, then sequences, each of three values coded by finite state entropy.
 
 mod bit_reader;
 mod distribution;
@@ -30,8 +30,8 @@ use super::{DecodeError, DecodeScratch, MAX_PAGE_LEN, PageCodec};
 
 pub(super) use self::decode::Tables;
 
-/// zstd. The encoder's scratch is 7680 words (30 KiB), two words for every 3 bytes of the page, and the page's length:
-/// 45 KiB for 4 KiB, 265 KiB for 64 KiB.
+/// zstd. The encoder's scratch is 7680 words (30 KiB), two words for every 3 bytes of the page, and the
+/// page's length: 45 KiB for 4 KiB, 265 KiB for 64 KiB.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Zstd;
 

@@ -3,7 +3,8 @@
     clippy::indexing_slicing,
     clippy::arithmetic_side_effects,
     clippy::as_conversions,
-    reason = "codes are below SYMBOLS = 64; there are fewer than 2^15 sequences; header fields are cut to bytes on purpose"
+    reason = "codes are below SYMBOLS = 64; there are fewer than 2^15 sequences; header fields are cut to \
+              bytes on purpose"
 )]
 
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
@@ -32,7 +33,8 @@ pub(super) struct SequenceCodes {
     match_lengths: Codes,
 }
 
-/// Writes the sequences section to the front of `out` and returns its length. Distances become offset values. `codes` is all zero.
+/// Writes the sequences section to the front of `out` and returns its length. Distances become offset values.
+/// `codes` is all zero.
 pub(super) fn encode(sequences: &mut [Sequence], codes: &mut SequenceCodes, out: &mut [u8]) -> Option<usize> {
     let mut head = Output::new(out);
     let count = sequences.len();
