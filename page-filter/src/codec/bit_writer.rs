@@ -16,6 +16,11 @@ impl<'a> BitWriter<'a> {
         Self { out, len: 0, bits: 0, held: 0 }
     }
 
+    /// How many bytes more the buffer has room for, those of bits not yet in it included.
+    pub(super) fn room(&self) -> usize {
+        self.out.len().saturating_sub(self.len)
+    }
+
     /// Adds the low `count` bits of `value`, at most 32; the bits above them must be clear.
     pub(super) fn put(&mut self, value: u32, count: u32) -> Option<()> {
         debug_assert!(count <= 32 && u64::from(value) >> count == 0, "value wider than count");
@@ -23,9 +28,7 @@ impl<'a> BitWriter<'a> {
         self.held = self.held.wrapping_add(count);
         if self.held >= 32 {
             let end = self.len.checked_add(4)?;
-            let (low, _) =
-                self.bits.to_le_bytes().split_first_chunk::<4>().map(|(low, high)| (*low, high.len()))?;
-            self.out.get_mut(self.len..end)?.copy_from_slice(&low);
+            self.out.get_mut(self.len..end)?.copy_from_slice(self.bits.to_le_bytes().first_chunk::<4>()?);
             self.len = end;
             self.bits >>= 32;
             self.held = self.held.wrapping_sub(32);
@@ -35,20 +38,16 @@ impl<'a> BitWriter<'a> {
 
     /// Fills the last byte with zero bits and returns how many bytes were written.
     pub(super) fn finish(self) -> Option<usize> {
-        let count = usize::try_from(self.held.div_ceil(8)).ok()?;
-        let end = self.len.checked_add(count)?;
-        let bytes = self.bits.to_le_bytes();
-        self.out.get_mut(self.len..end)?.copy_from_slice(bytes.get(..count)?);
-        Some(end)
+        self.finish_and_split().map(|(len, _)| len)
     }
 
     /// As [`finish`](Self::finish), and returns the rest of the buffer as well.
     pub(super) fn finish_and_split(self) -> Option<(usize, &'a mut [u8])> {
         let count = usize::try_from(self.held.div_ceil(8)).ok()?;
         let end = self.len.checked_add(count)?;
-        let bytes = self.bits.to_le_bytes();
-        self.out.get_mut(self.len..end)?.copy_from_slice(bytes.get(..count)?);
-        Some((end, self.out.get_mut(end..)?))
+        let (written, rest) = self.out.split_at_mut_checked(end)?;
+        written.get_mut(self.len..)?.copy_from_slice(self.bits.to_le_bytes().get(..count)?);
+        Some((end, rest))
     }
 }
 

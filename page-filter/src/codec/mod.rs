@@ -18,6 +18,8 @@
 
 use core::fmt;
 
+use vmcore_format::kdump::Compression;
+
 mod adler32;
 mod bit_writer;
 mod code_lengths;
@@ -139,4 +141,16 @@ pub trait PageCodec: fmt::Debug + Sync {
     /// # Errors
     /// [`DecodeError`] unless `src` holds exactly one page; the content of `page` is then unspecified.
     fn decode(&self, src: &[u8], page: &mut [u8], scratch: &mut DecodeScratch) -> Result<(), DecodeError>;
+}
+
+/// The codec of pages compressed as `compression` says.
+#[must_use]
+pub fn codec(compression: Compression) -> &'static dyn PageCodec {
+    match compression {
+        Compression::Raw => &Raw,
+        Compression::Zlib => &Zlib,
+        Compression::Lzo => &Lzo1x,
+        Compression::Snappy => &Snappy,
+        Compression::Zstd => &Zstd,
+    }
 }

@@ -49,9 +49,12 @@ pub(super) fn encode(
     let fixed = 3 + extra_bits + codes.fix().cost();
     let header = codes.fit();
     let dynamic = 3 + extra_bits + header.bits + codes.cost();
-    let stored = (page.len() + 5 * page.len().div_ceil(MAX_STORED)) * 8;
-    if stored < fixed.min(dynamic) as usize {
+    let coded = fixed.min(dynamic).div_ceil(8) as usize;
+    if page.len() + 5 * page.len().div_ceil(MAX_STORED) < coded {
         return store(page, out);
+    }
+    if coded > out.room() {
+        return None;
     }
     // The last block; then its kind.
     if dynamic < fixed {
@@ -116,11 +119,11 @@ impl Codes {
 
     /// Makes the lengths those that fit the counts best.
     fn fit(&mut self) -> CodeHeader {
-        // Decoders may refuse a code of fewer than two words.
-        at_least_two(&mut self.literal_counts);
-        at_least_two(&mut self.distance_counts);
         code_lengths(&self.literal_counts, 15, &mut self.literal_lengths);
         code_lengths(&self.distance_counts, 15, &mut self.distance_lengths);
+        // Decoders may refuse a code of fewer than two words.
+        at_least_two(&mut self.literal_lengths);
+        at_least_two(&mut self.distance_lengths);
         CodeHeader::new(&self.literal_lengths, &self.distance_lengths)
     }
 
@@ -161,13 +164,8 @@ impl Codes {
     }
 }
 
-/// Lets the first symbols occur once if fewer than two symbols do.
-fn at_least_two(counts: &mut [u32]) {
-    let mut missing = 2usize.saturating_sub(counts.iter().filter(|&&count| count > 0).count());
-    for count in counts {
-        if *count == 0 && missing > 0 {
-            *count = 1;
-            missing -= 1;
-        }
-    }
+/// Gives the first symbols words of one bit if fewer than two symbols have words.
+fn at_least_two(lengths: &mut [u8]) {
+    let missing = 2usize.saturating_sub(lengths.iter().filter(|&&length| length > 0).count());
+    lengths.iter_mut().filter(|length| **length == 0).take(missing).for_each(|length| *length = 1);
 }

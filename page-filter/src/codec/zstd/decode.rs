@@ -147,15 +147,16 @@ mod tests {
         // Three raw literals; one sequence, its three codes the only ones: 3 literals, offset value 4 + 2, length 4.
         let mut compressed = [10 << 3 | 5, 0, 0, 3 << 3, 1, 2, 3, 1, 0b0101_0100, 3, 2, 1, 0b110];
         assert_eq!(decoded(0x20, &[7], &compressed), Ok([1, 2, 3, 1, 2, 3, 1]));
-        // Offset 0, repeated: 4 - 3 is the first. A bit too many, a bit too few, no end mark.
-        compressed[12] = 0b111;
-        assert_eq!(decoded(0x20, &[7], &compressed), Err(DecodeError::Corrupt));
-        compressed[12] = 0b1110;
-        assert_eq!(decoded(0x20, &[7], &compressed), Err(DecodeError::Corrupt));
-        compressed[12] = 0b11;
-        assert_eq!(decoded(0x20, &[7], &compressed), Err(DecodeError::Corrupt));
-        compressed[12] = 0;
-        assert_eq!(decoded(0x20, &[7], &compressed), Err(DecodeError::Corrupt));
+        // From 4 back; a bit too many; a bit too few; no mark of the end.
+        for (bits, error) in [
+            (0b111, DecodeError::Corrupt),
+            (0b1100, DecodeError::Corrupt),
+            (0b11, DecodeError::Truncated),
+            (0, DecodeError::Corrupt),
+        ] {
+            compressed[12] = bits;
+            assert_eq!(decoded(0x20, &[7], &compressed), Err(error));
+        }
         // The reserved kind; one byte short; one byte more.
         assert_eq!(decoded(0x20, &[7], &[7, 0, 0]), Err(DecodeError::Corrupt));
         assert_eq!(decoded(0x20, &[7], &[6 << 3 | 3, 0, 0, 9]), Err(DecodeError::WrongLength));
