@@ -103,6 +103,8 @@ pub struct DecodeScratch {
     zstd: zstd::Tables,
 }
 
+const _: () = assert!(size_of::<DecodeScratch>() <= 24 << 10);
+
 impl DecodeScratch {
     /// New scratch.
     #[must_use]

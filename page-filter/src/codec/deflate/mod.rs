@@ -17,7 +17,7 @@ use super::sequence_finder::{Preferences, Sequence, find_sequences, max_sequence
 use super::{DecodeError, DecodeScratch, MAX_PAGE_LEN, PageCodec};
 
 /// zlib. The encoder's scratch is 6144 words (24 KiB) and two words for every 3 bytes of the page:
-/// 35 KiB for 4 KiB, 199 KiB for 64 KiB.
+/// 35 KiB for 4 KiB, 195 KiB for 64 KiB.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Zlib;
 
