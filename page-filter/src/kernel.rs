@@ -1,0 +1,299 @@
+//! The crashed kernel: its page tables, its mem_map and the rules its VMCOREINFO allows.
+
+use vmcore_format::elf::{EM_X86_64, ProgramHeader};
+use vmcore_format::vmcoreinfo::VmcoreInfo;
+use vmcore_format::{Field, Layout, VirtAddr};
+
+use crate::PhysMemory;
+use crate::keys::{Key, Keys};
+use crate::mem_map::{Described, MemMap, MemoryModel, NoMemMap, for_first_runs};
+use crate::paging::{Mapping, Paging, VirtFault, X86_64, X86_64Setup, phys_base};
+use crate::rules::{Missing, Rules};
+use crate::struct_page::StructPage;
+use crate::witness::{Witness, Witnesses};
+
+/// Which machine crashed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Machine {
+    /// ELF's number of the machine, such as [`EM_X86_64`].
+    pub e_machine: u16,
+    /// Its byte order and word size.
+    pub layout: Layout,
+}
+
+/// Why nothing can be said of the crashed kernel. Its memory can still be saved, every page of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum KernelError {
+    /// The machine is not one whose page tables this library reads.
+    Unsupported {
+        /// The field: `e_machine`, or `EI_CLASS` where the word size is not the machine's.
+        field: Field,
+        /// Its value.
+        value: u64,
+    },
+    /// VMCOREINFO lacks a key without which the page tables cannot be found.
+    MissingKey(Key),
+    /// The page tables do not map their own root to where it is, or cannot be read.
+    PageTables(VirtFault),
+}
+
+impl KernelError {
+    /// The stable number of the error's kind, as the C ABI reports it.
+    #[must_use]
+    pub const fn code(self) -> i32 {
+        match self {
+            Self::Unsupported { .. } => 3,
+            Self::MissingKey(_) => 16,
+            Self::PageTables(_) => 17,
+        }
+    }
+}
+
+/// What is known of the crashed kernel, found through its VMCOREINFO.
+#[derive(Debug, Clone)]
+pub struct Kernel {
+    layout: Layout,
+    paging: Paging,
+    mem_map: Result<MemMap, NoMemMap>,
+    rules: Result<Rules, Key>,
+    uts_name: Option<VirtAddr>,
+    pub(crate) witnesses: Witnesses,
+}
+
+impl Kernel {
+    /// Finds the page tables and the mem_map of the kernel whose VMCOREINFO is `info`.
+    ///
+    /// `loads` are the `PT_LOAD`s where the dump is an ELF core, and may be empty: their virtual addresses save page
+    /// table walks, once the page tables confirm them. A mem_map that cannot be found is no error: virtual addresses
+    /// can still be read, and [`no_mem_map`](Self::no_mem_map) says why.
+    ///
+    /// # Errors
+    /// [`KernelError`], which each means that no virtual address of this kernel can be read.
+    pub fn open(
+        info: &VmcoreInfo<'_>,
+        machine: Machine,
+        loads: &[ProgramHeader],
+        memory: &mut dyn PhysMemory,
+    ) -> Result<Self, KernelError> {
+        let keys = Keys(*info);
+        let mut paging = open_paging(&keys, machine, loads, memory)?;
+        let rules = Rules::new(&keys, machine.layout);
+        let mem_map = match &rules {
+            Ok(rules) => MemMap::open(&keys, rules, &mut paging, memory),
+            Err(key) => Err(NoMemMap::MissingKey(*key)),
+        };
+        let uts_name = match (keys.bits(Key::InitUtsNs), keys.bits(Key::UtsName)) {
+            (Ok(symbol), Ok(name)) => VirtAddr(symbol).checked_add(name),
+            _ => None,
+        };
+        let mut kernel =
+            Self { layout: machine.layout, paging, mem_map, rules, uts_name, witnesses: Witnesses::new() };
+        kernel.sample_witnesses(&keys, memory);
+        Ok(kernel)
+    }
+
+    /// The crashed machine's byte order and word size.
+    #[must_use]
+    pub fn layout(&self) -> Layout {
+        self.layout
+    }
+
+    /// Where `addr` lies in physical memory, and how far from there on both are contiguous.
+    ///
+    /// # Errors
+    /// [`VirtFault`] when the kernel does not map the address or its page tables cannot be read.
+    pub fn translate(&mut self, memory: &mut dyn PhysMemory, addr: VirtAddr) -> Result<Mapping, VirtFault> {
+        self.paging.translate(memory, addr)
+    }
+
+    /// Fills `buf` with the bytes at the kernel's virtual address `addr`; `buf` may span pages.
+    ///
+    /// # Errors
+    /// The first [`VirtFault`] among the pages touched; `buf` is then unspecified.
+    pub fn read_virt(
+        &mut self,
+        memory: &mut dyn PhysMemory,
+        addr: VirtAddr,
+        buf: &mut [u8],
+    ) -> Result<(), VirtFault> {
+        self.paging.read(memory, addr, buf)
+    }
+
+    /// The crashed kernel's names, from `init_uts_ns`; `None` where VMCOREINFO does not say where they stand
+    /// (`OFFSET(uts_namespace.name)`, Linux 5.9) or they cannot be read.
+    pub fn utsname(&mut self, memory: &mut dyn PhysMemory) -> Option<Utsname> {
+        let mut names = Utsname { bytes: [0; UTS_LEN * UTS_FIELDS] };
+        self.paging.read(memory, self.uts_name?, &mut names.bytes).ok()?;
+        Some(names)
+    }
+
+    /// The memory model, where the mem_map was found.
+    #[must_use]
+    pub fn memory_model(&self) -> Option<MemoryModel> {
+        self.mem_map.as_ref().ok().map(MemMap::model)
+    }
+
+    /// Why there is no mem_map: every page is kept then.
+    #[must_use]
+    pub fn no_mem_map(&self) -> Option<NoMemMap> {
+        self.mem_map.as_ref().err().copied()
+    }
+
+    /// The rules that are off, each with the key of VMCOREINFO it lacks. Empty where there is no mem_map.
+    pub fn missing_rules(&self) -> impl Iterator<Item = Missing> + '_ {
+        self.rules.iter().flat_map(Rules::missing)
+    }
+
+    /// The size of a `struct page` in bytes; `None` where there is no mem_map.
+    #[must_use]
+    pub fn struct_page_size(&self) -> Option<usize> {
+        match (&self.mem_map, &self.rules) {
+            (Ok(_), Ok(rules)) => Some(rules.size),
+            _ => None,
+        }
+    }
+
+    /// The rules, where there is a mem_map to run them on.
+    pub(crate) fn rules(&self) -> Option<&Rules> {
+        self.mem_map.as_ref().ok().and(self.rules.as_ref().ok())
+    }
+
+    pub(crate) fn describe(&mut self, memory: &mut dyn PhysMemory, pfn: u64) -> Described {
+        match &mut self.mem_map {
+            Ok(mem_map) => mem_map.describe(&mut self.paging, memory, pfn),
+            Err(_) => Described::Absent { until: u64::MAX },
+        }
+    }
+
+    /// The `struct page` of `pfn`, in `buf`.
+    pub(crate) fn struct_page<'b>(
+        &mut self,
+        memory: &mut dyn PhysMemory,
+        pfn: u64,
+        buf: &'b mut [u8],
+    ) -> Option<(VirtAddr, StructPage<'b>)> {
+        let buf = buf.get_mut(..self.rules()?.size)?;
+        let Described::At { first, .. } = self.describe(memory, pfn) else { return None };
+        self.paging.read(memory, first, buf).ok()?;
+        Some((first, StructPage::new(buf, self.layout)))
+    }
+
+    fn sample_witnesses(&mut self, keys: &Keys<'_>, memory: &mut dyn PhysMemory) {
+        const MEM_MAP_SAMPLES: u32 = 48;
+        let page = memory.page_size();
+        self.witnesses.add(page.frame_of(self.paging.root()).0, Witness::PageTables);
+        let table = self.mem_map.as_ref().ok().and_then(MemMap::section_table);
+        let named = [
+            (keys.bits(Key::Stext).ok().map(VirtAddr), Witness::KernelText),
+            (keys.bits(Key::InitUtsNs).ok().map(VirtAddr), Witness::UtsNamespace),
+            (table, Witness::SectionTable),
+        ];
+        for (addr, witness) in named.into_iter().filter_map(|(addr, witness)| Some((addr?, witness))) {
+            if let Ok(mapping) = self.paging.translate(memory, addr) {
+                self.witnesses.add(page.frame_of(mapping.phys).0, witness);
+            }
+        }
+        let mut samples = 0u32;
+        for_first_runs(memory, |memory, run| {
+            let middle = run.start.midpoint(run.end);
+            for pfn in [run.start, middle] {
+                if samples < MEM_MAP_SAMPLES
+                    && let Described::At { first, .. } = self.describe(memory, pfn)
+                    && let Ok(mapping) = self.paging.translate(memory, first)
+                {
+                    samples = samples.saturating_add(1);
+                    self.witnesses.add(page.frame_of(mapping.phys).0, Witness::MemMap);
+                }
+            }
+        });
+    }
+}
+
+fn open_paging(
+    keys: &Keys<'_>,
+    machine: Machine,
+    loads: &[ProgramHeader],
+    memory: &mut dyn PhysMemory,
+) -> Result<Paging, KernelError> {
+    if machine.e_machine != EM_X86_64 {
+        return Err(KernelError::Unsupported { field: Field::EMachine, value: u64::from(machine.e_machine) });
+    }
+    if machine.layout != Layout::LE64 {
+        return Err(KernelError::Unsupported { field: Field::EiClass, value: 1 });
+    }
+    let root = [Key::InitTopPgt, Key::InitLevel4Pgt, Key::SwapperPgDir]
+        .into_iter()
+        .find_map(|key| keys.bits(key).ok());
+    let root = root.ok_or(KernelError::MissingKey(Key::InitTopPgt))?;
+    let phys_base = keys.signed(Key::PhysBase).or_else(|key| phys_base(loads).ok_or(key));
+    let setup = X86_64Setup {
+        root: VirtAddr(root),
+        phys_base: phys_base.map_err(KernelError::MissingKey)?,
+        // Kernels without the key (before 4.17) have four levels or do not pass the check of the root.
+        five_levels: keys.bits(Key::PgtableL5Enabled).is_ok_and(|enabled| enabled != 0),
+        sme_mask: keys.bits(Key::SmeMask).unwrap_or(0),
+        image_size: keys.bits(Key::KernelImageSize).unwrap_or(0),
+    };
+    X86_64::open(setup, loads, memory).map(Paging::X86_64).map_err(KernelError::PageTables)
+}
+
+const UTS_LEN: usize = 65;
+const UTS_FIELDS: usize = 6;
+
+/// The names of `struct new_utsname`: six NUL-terminated strings of at most 64 bytes (`include/uapi/linux/utsname.h`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Utsname {
+    bytes: [u8; UTS_LEN * UTS_FIELDS],
+}
+
+impl Utsname {
+    /// The six fields as they stand: `sysname`, `nodename`, `release`, `version`, `machine`, `domainname`.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// `Linux`.
+    #[must_use]
+    pub fn sysname(&self) -> &str {
+        self.field(0)
+    }
+
+    /// The host's name.
+    #[must_use]
+    pub fn nodename(&self) -> &str {
+        self.field(1)
+    }
+
+    /// The kernel's release.
+    #[must_use]
+    pub fn release(&self) -> &str {
+        self.field(2)
+    }
+
+    /// The kernel's build.
+    #[must_use]
+    pub fn version(&self) -> &str {
+        self.field(3)
+    }
+
+    /// The machine, such as `x86_64`.
+    #[must_use]
+    pub fn machine(&self) -> &str {
+        self.field(4)
+    }
+
+    /// The NIS domain's name.
+    #[must_use]
+    pub fn domainname(&self) -> &str {
+        self.field(5)
+    }
+
+    /// A field up to its NUL, or up to the first byte that is not UTF-8.
+    fn field(&self, index: usize) -> &str {
+        let field = self.bytes.chunks_exact(UTS_LEN).nth(index).unwrap_or_default();
+        let text = field.split(|byte| *byte == 0).next().unwrap_or_default();
+        text.utf8_chunks().next().map_or("", |chunk| chunk.valid())
+    }
+}
