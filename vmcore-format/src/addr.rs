@@ -58,6 +58,7 @@ impl PageSize {
 
     /// The size in bytes, for indexing.
     #[must_use]
+    #[expect(clippy::len_without_is_empty, reason = "no page is empty")]
     pub fn len(self) -> usize {
         1 << self.shift
     }

@@ -6,6 +6,8 @@
 mod core_file;
 mod header;
 mod program_header;
+#[cfg(test)]
+mod tests;
 
 pub use core_file::{CoreNotes, ElfCore, NoteRegions};
 pub use header::{Header, INCOMPLETE};

@@ -8,6 +8,8 @@ mod device_dump;
 mod prstatus;
 mod qemu;
 mod region;
+#[cfg(test)]
+mod tests;
 mod write;
 mod x86_64;
 mod xen;

@@ -3,6 +3,9 @@
 use crate::fields::FieldReader;
 use crate::{Error, Field, Layout};
 
+/// The least `size` of a state that has `kernel_gs_base`.
+const WITH_KERNEL_GS_BASE: u32 = 440;
+
 /// A segment register with its hidden part: 24 bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct QemuSegment {
@@ -16,7 +19,7 @@ pub struct QemuSegment {
     pub base: u64,
 }
 
-/// A virtual CPU's state: "QEMU", type 0, one for each CPU of an x86 guest; 440 bytes or more, 64-bit fields for
+/// A virtual CPU's state: "QEMU", type 0, one for each CPU of an x86 guest; 432 bytes or more, 64-bit fields for
 /// 32-bit guests too. Source: `QEMUCPUState` of `dump-guest-memory`, version 1 (QEMU 7.2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct QemuCpuState {
@@ -54,7 +57,7 @@ impl QemuCpuState {
         if version != 1 {
             return Err(Error::Unsupported { field: Field::QemuCpuState, value: u64::from(version) });
         }
-        let _size = fields.u32()?;
+        let size = fields.u32()?;
         let general = words(&mut fields)?;
         let [rip, rflags] = words(&mut fields)?;
         let mut segments = [QemuSegment::default(); 6];
@@ -71,7 +74,7 @@ impl QemuCpuState {
             gdt: segment(&mut fields)?,
             idt: segment(&mut fields)?,
             cr: words(&mut fields)?,
-            kernel_gs_base: fields.u64().ok(),
+            kernel_gs_base: if size < WITH_KERNEL_GS_BASE { None } else { fields.u64().ok() },
         })
     }
 }

@@ -220,3 +220,155 @@ impl fmt::Debug for Notes<'_> {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    extern crate std;
+
+    use super::*;
+    use std::vec::Vec;
+
+    /// A note by hand: `n_namesz` and `n_descsz` as given, name and descriptor as they come.
+    fn raw(n_namesz: u32, n_descsz: u32, n_type: u32, rest: &[u8]) -> Vec<u8> {
+        let words = [n_namesz, n_descsz, n_type].map(u32::to_le_bytes);
+        [words.as_flattened(), rest].concat()
+    }
+
+    fn walk(bytes: &[u8], align: u64) -> Vec<Result<Note, Error>> {
+        let region = NoteRegion { offset: 0, len: bytes.len() as u64, align };
+        Notes::new(&bytes, region, Endian::Little).collect()
+    }
+
+    fn corrupt(field: Field, offset: u64) -> Result<Note, Error> {
+        Err(Error::Corrupt { field, offset })
+    }
+
+    fn places(notes: &[Result<Note, Error>]) -> Vec<(u64, u32)> {
+        notes.iter().map(|note| note.unwrap()).map(|note| (note.desc_offset, note.desc_len)).collect()
+    }
+
+    #[test]
+    fn names_and_types_make_the_kind() {
+        let kinds: [(&[u8], u32, NoteKind); 12] = [
+            (b"CORE\0\0\0\0", 1, NoteKind::Prstatus),
+            (b"CORE\0\0\0\0", 2, NoteKind::Other),
+            (b"VMCOREINFO\0\0", 0, NoteKind::VmcoreInfo),
+            (b"VMCOREINFO_XEN\0\0", 0, NoteKind::VmcoreInfoXen),
+            (b"Xen\0", 0x100_0001, NoteKind::XenCrashInfo),
+            (b"Xen\0", 0x100_0002, NoteKind::XenCrashRegs),
+            (b"Xen\0", 18, NoteKind::Other),
+            (b"QEMU\0\0\0\0", 0, NoteKind::QemuCpuState),
+            (b"LINUX\0\0\0", 0x700, NoteKind::DeviceDump),
+            (b"LINUX\0\0\0", 0x300, NoteKind::Other),
+            (b"ERASEINFO\0\0\0", 0, NoteKind::EraseInfo),
+            (b"VMCOREINFO_XENON", 0, NoteKind::Other),
+        ];
+        for (name, n_type, kind) in kinds {
+            let note = walk(&raw(name.len() as u32, 0, n_type, name), 4)[0].unwrap();
+            assert_eq!((note.kind(), note.n_type), (kind, n_type), "{:?}", note.name());
+        }
+    }
+
+    #[test]
+    fn a_long_name_is_cut_and_skipped_right() {
+        let name = [b'n'; 1001];
+        let first = raw(1001, 2, 5, &[&name[..], b"\0\0\0", b"ab\0\0"].concat());
+        let bytes = [first, raw(1, 1, 6, b"\0\0\0\0z\0\0\0")].concat();
+        let notes = walk(&bytes, 0);
+        assert_eq!(places(&notes), [(12 + 1004, 2), (12 + 1008 + 16, 1)]);
+        let first = notes[0].unwrap();
+        assert_eq!((first.name(), first.n_namesz), (&[b'n'; 16][..], 1001));
+        let mut buf = [0; 2];
+        assert_eq!(first.read_desc(&bytes.as_slice(), &mut buf).unwrap(), b"ab");
+        let small = first.read_desc(&bytes.as_slice(), &mut buf[..1]);
+        assert_eq!(small, Err(Error::BufferTooSmall { needed: 2 }));
+        assert_eq!(notes[1].unwrap().name(), b"");
+    }
+
+    #[test]
+    fn a_zero_header_ends_the_region() {
+        let core = raw(5, 4, 1, b"CORE\0\0\0\0desc");
+        assert_eq!(walk(&[&core[..], &[0; 12], &core].concat(), 4).len(), 1);
+        // Zeros too short for a header, as QEMU and the kernel leave them at the end.
+        for rest in 1..12 {
+            assert_eq!(walk(&[&core[..], &[0; 11][..rest]].concat(), 4).len(), 1);
+            let odd = [&core[..], &[0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1][12 - rest..]].concat();
+            assert_eq!(walk(&odd, 4)[1], corrupt(Field::NoteHeader, 24));
+        }
+        // A note without a name is a note.
+        assert_eq!(places(&walk(&raw(0, 4, 0, b"desc"), 4)), [(12, 4)]);
+        assert!(walk(&[], 4).is_empty());
+    }
+
+    #[test]
+    fn lengths_past_the_region_are_corrupt() {
+        let good = raw(5, 4, 1, b"CORE\0\0\0\0desc");
+        let cases = [
+            (Field::NNamesz, raw(9, 0, 1, b"CORE\0\0\0\0")),
+            (Field::NNamesz, raw(u32::MAX, u32::MAX, 1, b"CORE\0\0\0\0")),
+            (Field::NNamesz, raw(1, 0, 0, b"")),
+            (Field::NDescsz, raw(5, 5, 1, b"CORE\0\0\0\0desc")),
+            (Field::NDescsz, raw(5, u32::MAX, 1, b"CORE\0\0\0\0desc")),
+            (Field::NDescsz, raw(0, 1, 0, b"")),
+        ];
+        for (field, bad) in cases {
+            let notes = walk(&[&good[..], &bad].concat(), 4);
+            assert_eq!(places(&notes[..1]), [(20, 4)]);
+            assert_eq!(notes[1..], [corrupt(field, 24)]);
+        }
+    }
+
+    #[test]
+    fn every_cut_ends_in_an_error_or_at_a_note() {
+        let whole = [raw(5, 4, 1, b"CORE\0\0\0\0desc"), raw(11, 3, 0, b"VMCOREINFO\0\0A=1\0")].concat();
+        for len in 0..=whole.len() {
+            let notes = walk(&whole[..len], 4);
+            // Without the padding at its end the second note is still whole.
+            let (good, bad) = match len {
+                0 => (0, 0),
+                1..24 => (0, 1),
+                24 => (1, 0),
+                25..51 => (1, 1),
+                _ => (2, 0),
+            };
+            assert_eq!(notes.iter().filter(|note| note.is_ok()).count(), good, "{len}");
+            assert_eq!(notes.len(), good + bad, "{len}");
+        }
+        // The region goes on where the file ends: headers that are there are listed, cut descriptors do not read.
+        let file = &whole[..48];
+        let region = NoteRegion { offset: 0, len: 52, align: 4 };
+        let notes: Vec<_> = Notes::new(&file, region, Endian::Little).collect();
+        assert_eq!(places(&notes), [(20, 4), (48, 3)]);
+        let cut = notes[1].unwrap().read_desc(&file, &mut [0; 3]).map(|_| ());
+        assert_eq!(cut, Err(Error::Corrupt { field: Field::NoteDesc, offset: 48 }));
+    }
+
+    #[test]
+    fn p_align_8_is_believed_only_where_it_fits() {
+        let by_4 = [raw(5, 4, 1, b"CORE\0\0\0\0desc"), raw(11, 3, 0, b"VMCOREINFO\0\0A=1\0")].concat();
+        let by_8 = [
+            raw(5, 4, 1, b"CORE\0\0\0\0\0\0\0\0desc\0\0\0\0"),
+            raw(11, 3, 0, b"VMCOREINFO\0\0A=1\0\0\0\0\0"),
+        ]
+        .concat();
+        assert_eq!(places(&walk(&by_4, 8)), [(20, 4), (48, 3)]);
+        assert_eq!(places(&walk(&by_8, 8)), [(24, 4), (56, 3)]);
+        assert_eq!(places(&walk(&by_8, 4)[..1]), [(20, 4)]);
+        // Neither fits: read as Linux writes.
+        let broken = [&by_4[..], b"?"].concat();
+        let notes = walk(&broken, 8);
+        assert_eq!(places(&notes[..2]), [(20, 4), (48, 3)]);
+        assert_eq!(notes[2], corrupt(Field::NoteHeader, 52));
+    }
+
+    #[test]
+    fn a_region_at_the_end_of_the_address_space_is_no_trap() {
+        let bytes: &[u8] = &[0; 64];
+        for (offset, len) in [(u64::MAX, u64::MAX), (u64::MAX - 5, 5), (60, u64::MAX), (u64::MAX - 12, 20)] {
+            let region = NoteRegion { offset, len, align: 8 };
+            assert!(Notes::new(&bytes, region, Endian::Big).count() <= 1);
+        }
+        let region = NoteRegion { offset: 0, len: u64::MAX, align: 4 };
+        assert_eq!(Notes::new(&bytes, region, Endian::Big).count(), 0);
+    }
+}

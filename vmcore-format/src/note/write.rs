@@ -80,3 +80,45 @@ pub fn encode(name: &[u8], n_type: u32, desc: &[u8], endian: Endian, buf: &mut [
     fields.finish();
     Ok(len)
 }
+
+#[cfg(test)]
+mod tests {
+    extern crate std;
+
+    use super::*;
+
+    #[test]
+    fn a_note_is_padded_to_four_bytes() {
+        let cases: [(&[u8], &[u8], &[u8]); 5] = [
+            (b"CORE", b"abcd", b"\x05\0\0\0\x04\0\0\0\x07\0\0\0CORE\0\0\0\0abcd"),
+            (b"Xen", b"abcde", b"\x04\0\0\0\x05\0\0\0\x07\0\0\0Xen\0abcde\0\0\0"),
+            (b"VMCOREINFO", b"", b"\x0b\0\0\0\0\0\0\0\x07\0\0\0VMCOREINFO\0\0"),
+            (b"", b"ab", b"\x01\0\0\0\x02\0\0\0\x07\0\0\0\0\0\0\0ab\0\0"),
+            (b"QE", b"abc", b"\x03\0\0\0\x03\0\0\0\x07\0\0\0QE\0\0abc\0"),
+        ];
+        for (name, desc, expected) in cases {
+            let mut buf = [0xaa; 64];
+            let len = expected.len();
+            assert_eq!(encode(name, 7, desc, Endian::Little, &mut buf), Ok(len));
+            assert_eq!(buf[..len], *expected);
+            assert_eq!(buf[len], 0xaa);
+            assert_eq!(encoded_len(name, desc.len() as u32), Some(len as u64));
+            let tail = len - head_len(name).unwrap();
+            assert_eq!(desc.len() + descriptor_padding(desc.len() as u32), tail);
+            for short in 0..len {
+                let error = encode(name, 7, desc, Endian::Little, &mut buf[..short]);
+                assert_eq!(error, Err(Error::BufferTooSmall { needed: len as u64 }));
+            }
+        }
+    }
+
+    #[test]
+    fn the_head_of_a_note_whose_descriptor_follows() {
+        let mut buf = [0xaa; 32];
+        assert_eq!(encode_head(b"LINUX", 0x700, 0x1234_5678, Endian::Big, &mut buf), Ok(20));
+        assert_eq!(buf[..21], *b"\0\0\0\x06\x12\x34\x56\x78\0\0\x07\0LINUX\0\0\0\xaa");
+        assert_eq!(encoded_len(b"LINUX", u32::MAX), Some(20 + 0x1_0000_0000));
+        let error = encode_head(b"LINUX", 0, 0, Endian::Big, &mut buf[..19]);
+        assert_eq!(error, Err(Error::BufferTooSmall { needed: 20 }));
+    }
+}

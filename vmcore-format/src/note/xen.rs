@@ -5,7 +5,7 @@ use crate::{Error, Field, Layout};
 
 /// What the Xen hypervisor says about itself: "Xen", `XEN_ELFNOTE_CRASH_INFO`, once in a dump.
 ///
-/// Words of the hypervisor, 8 to 10 by its age. Source: `crash_xen_info_t`, `xen/include/xen/elfcore.h` (Xen 4.17).
+/// Words of the hypervisor: eight on Arm, and on x86 one or two more by its age. Source: `crash_xen_info_t`, `xen/include/xen/elfcore.h` (Xen 4.17).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct XenCrashInfo {
     /// Xen's major version.
@@ -24,9 +24,9 @@ pub struct XenCrashInfo {
     pub compile_time: u64,
     /// Taint bits of the hypervisor.
     pub tainted: u64,
-    /// Physical address at which Xen was loaded, in bytes; not from the oldest hypervisors.
+    /// Physical address at which Xen was loaded, in bytes; the ninth word where there are ten.
     pub xen_phys_start: Option<u64>,
-    /// Machine frame of the list of lists of dom0's frames; not from old hypervisors.
+    /// Machine frame of the list of lists of dom0's frames; the last word where there are more than eight.
     pub dom0_pfn_to_mfn_frame_list_list: Option<u64>,
 }
 
@@ -37,7 +37,7 @@ impl XenCrashInfo {
     /// [`Error::Corrupt`] where it ends before `tainted` does; its offset counts from the start of `desc`.
     pub fn parse(desc: &[u8], layout: Layout) -> Result<Self, Error> {
         let mut words = FieldReader::new(desc, layout, Field::XenCrashInfo, 0);
-        Ok(Self {
+        let mut info = Self {
             major_version: words.word()?,
             minor_version: words.word()?,
             extra_version: words.word()?,
@@ -46,9 +46,16 @@ impl XenCrashInfo {
             compile_date: words.word()?,
             compile_time: words.word()?,
             tainted: words.word()?,
-            xen_phys_start: words.word().ok(),
-            dom0_pfn_to_mfn_frame_list_list: words.word().ok(),
-        })
+            xen_phys_start: None,
+            dom0_pfn_to_mfn_frame_list_list: None,
+        };
+        // `xen_phys_start` was put in before the list that had been the last word.
+        (info.xen_phys_start, info.dom0_pfn_to_mfn_frame_list_list) =
+            match (words.word().ok(), words.word().ok()) {
+                (ninth, Some(tenth)) => (ninth, Some(tenth)),
+                (ninth, None) => (None, ninth),
+            };
+        Ok(info)
     }
 }
 
