@@ -30,6 +30,7 @@ mod witness;
 mod counts;
 mod kernel;
 
+mod block;
 mod sanity;
 
 mod filter;
