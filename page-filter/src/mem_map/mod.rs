@@ -67,23 +67,28 @@ impl MemMap {
         paging: &mut Paging,
         memory: &mut dyn PhysMemory,
     ) -> Result<Self, NoMemMap> {
-        let mut map = match keys.bits(Key::MemSectionSymbol) {
-            Ok(symbol) => Self::Sparse(Sparse::open(VirtAddr(symbol), memory.page_size(), keys, rules)?),
-            Err(sparse) => match keys.bits(Key::MemMapSymbol) {
-                Ok(symbol) => Self::Flat(Flat::open(VirtAddr(symbol), keys, rules, paging, memory)?),
-                Err(_) => return Err(NoMemMap::MissingKey(sparse)),
-            },
+        let symbol = match (keys.bits(Key::MemSectionSymbol), keys.bits(Key::MemMapSymbol)) {
+            (Ok(symbol), _) => VirtAddr(symbol),
+            (Err(_), Ok(symbol)) => {
+                let mut flat = Self::Flat(Flat::open(VirtAddr(symbol), keys, rules, paging, memory)?);
+                let readable = flat.readable_runs(paging, memory);
+                return if readable == 0 { Err(NoMemMap::NotCredible) } else { Ok(flat) };
+            }
+            (Err(key), Err(_)) => return Err(NoMemMap::MissingKey(key)),
         };
-        let readable = map.readable_runs(paging, memory);
-        if let Self::Sparse(sparse) = &map
-            && let Some(behind) = sparse.behind_pointer(paging, memory)
-        {
-            let mut behind = Self::Sparse(behind);
-            if behind.readable_runs(paging, memory) > readable {
-                return Ok(behind);
+        let tables = Sparse::candidates(symbol, memory.page_size(), paging.max_physmem_bits(), keys, rules)?;
+        let mut best: Option<(u32, Self)> = None;
+        for table in tables.into_iter().flatten() {
+            let behind = table.behind_pointer(paging, memory);
+            for table in [Some(table), behind].into_iter().flatten() {
+                let mut map = Self::Sparse(table);
+                let readable = map.readable_runs(paging, memory);
+                if readable > best.as_ref().map_or(0, |(most, _)| *most) {
+                    best = Some((readable, map));
+                }
             }
         }
-        if readable == 0 { Err(NoMemMap::NotCredible) } else { Ok(map) }
+        best.map(|(_, map)| map).ok_or(NoMemMap::NotCredible)
     }
 
     pub(crate) fn model(&self) -> MemoryModel {

@@ -30,49 +30,60 @@ pub(crate) struct Sparse {
 }
 
 impl Sparse {
-    /// The table at `table`.
-    pub(super) fn open(
+    /// The tables that can stand at `table`, the likeliest first; which one does is for the memory to say.
+    ///
+    /// Kernels export `SECTION_SIZE_BITS` from 5.13 and `MAX_PHYSMEM_BITS` from 5.9 on. The latter is the machine's own
+    /// (`memory_bits`) before, and the former follows from the table's length.
+    pub(super) fn candidates(
         table: VirtAddr,
         page: PageSize,
+        memory_bits: u32,
         keys: &Keys<'_>,
         rules: &Rules,
-    ) -> Result<Self, NoMemMap> {
+    ) -> Result<[Option<Self>; 2], NoMemMap> {
         let key = |key, limit| keys.at_most(key, limit).map_err(NoMemMap::MissingKey);
-        let section_bits = key(Key::SectionSizeBits, 63)?;
-        let memory_bits = key(Key::MaxPhysmemBits, 63)?;
-        let section_len = key(Key::MemSectionSize, 4096)?;
+        let section_len = key(Key::MemSectionSize, page.bytes())?;
         let mem_map_at = usize::try_from(section_len)
             .map_err(|_| Key::MemSectionSize)
             .and_then(|size| keys.field(Key::SectionMemMap, long_len(rules.layout), size))
             .map_err(NoMemMap::MissingKey)?;
-        let length = key(Key::MemSectionLength, u64::MAX)?;
-        let bits = memory_bits.checked_sub(section_bits).ok_or(NoMemMap::MissingKey(Key::MaxPhysmemBits))?;
-        let shift = section_bits.checked_sub(u64::from(page.shift()));
-        let shift = shift
-            .and_then(|shift| u32::try_from(shift).ok())
-            .ok_or(NoMemMap::MissingKey(Key::SectionSizeBits))?;
-        let sections = 1u64 << bits;
+        let length = key(Key::MemSectionLength, 1 << 40)?;
         let per_root = page.bytes().checked_div(section_len).filter(|sections| *sections > 0);
         let per_root = per_root.ok_or(NoMemMap::MissingKey(Key::MemSectionSize))?;
-        let per_root = if length == sections {
-            None
-        } else if length == sections.div_ceil(per_root) {
-            Some(per_root)
-        } else {
-            return Err(NoMemMap::Model { length });
+        let memory_bits = match keys.signed(Key::MaxPhysmemBits) {
+            Ok(_) => key(Key::MaxPhysmemBits, 63)?,
+            Err(_) => u64::from(memory_bits),
         };
-        Ok(Self {
-            table,
-            per_root,
-            sections,
-            section_len,
-            mem_map_at: u64::try_from(mem_map_at).unwrap_or(u64::MAX),
-            shift,
-            page_len: page.bytes(),
-            struct_page: u64::try_from(rules.size).unwrap_or(u64::MAX),
-            layout: rules.layout,
-            last: None,
-        })
+        let section_bits = match keys.signed(Key::SectionSizeBits) {
+            Ok(_) => Some(key(Key::SectionSizeBits, memory_bits)?),
+            Err(_) => None,
+        };
+        let candidate = |per_root: Option<u64>| {
+            let sections = section_bits.map(|bits| 1u64 << memory_bits.saturating_sub(bits).min(63));
+            let sections = match (sections, per_root) {
+                (Some(sections), None) => (sections == length).then_some(sections),
+                (Some(sections), Some(per_root)) => {
+                    (sections.div_ceil(per_root) == length).then_some(sections)
+                }
+                (None, _) => length.checked_mul(per_root.unwrap_or(1)),
+            };
+            let sections = sections.filter(|sections| sections.is_power_of_two())?;
+            let section_bits = memory_bits.checked_sub(u64::from(sections.trailing_zeros()))?;
+            Some(Self {
+                table,
+                per_root,
+                sections,
+                section_len,
+                mem_map_at: u64::try_from(mem_map_at).ok()?,
+                shift: u32::try_from(section_bits).ok()?.checked_sub(page.shift())?,
+                page_len: page.bytes(),
+                struct_page: u64::try_from(rules.size).ok()?,
+                layout: rules.layout,
+                last: None,
+            })
+        };
+        let candidates = [candidate(Some(per_root)), candidate(None)];
+        if candidates.iter().all(Option::is_none) { Err(NoMemMap::Model { length }) } else { Ok(candidates) }
     }
 
     /// The table that the pointer at this table's address leads to: the kernel exports either.

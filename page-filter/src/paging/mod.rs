@@ -52,6 +52,14 @@ impl Paging {
         }
     }
 
+    /// `MAX_PHYSMEM_BITS`, the limit of physical addresses, which is the machine's and not the kernel's build's
+    /// (x86_64: `arch/x86/include/asm/sparsemem.h`, the same in Linux 4.17 to 7.1).
+    pub(crate) fn max_physmem_bits(&self) -> u32 {
+        match self {
+            Self::X86_64(tables) => tables.max_physmem_bits(),
+        }
+    }
+
     /// Whether `addr` can be a kernel address at all.
     pub(crate) fn is_kernel(&self, addr: VirtAddr) -> bool {
         match self {

@@ -105,6 +105,10 @@ impl X86_64 {
         Ok(tables)
     }
 
+    pub(crate) fn max_physmem_bits(&self) -> u32 {
+        if self.five_levels { 52 } else { 46 }
+    }
+
     pub(crate) fn root(&self) -> PhysAddr {
         PhysAddr(self.root)
     }
