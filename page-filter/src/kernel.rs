@@ -1,5 +1,7 @@
 //! The crashed kernel: its page tables, its mem_map and the rules its VMCOREINFO allows.
 
+use core::fmt;
+
 use vmcore_format::elf::{EM_X86_64, ProgramHeader};
 use vmcore_format::vmcoreinfo::VmcoreInfo;
 use vmcore_format::{Field, Layout, VirtAddr};
@@ -49,6 +51,18 @@ impl KernelError {
         }
     }
 }
+
+impl fmt::Display for KernelError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unsupported { field, value } => write!(f, "{field} {value:#x} is not supported"),
+            Self::MissingKey(key) => write!(f, "VMCOREINFO has no usable {key}"),
+            Self::PageTables(fault) => write!(f, "the page tables do not map themselves: {fault}"),
+        }
+    }
+}
+
+impl core::error::Error for KernelError {}
 
 /// What is known of the crashed kernel, found through its VMCOREINFO.
 #[derive(Debug, Clone)]
@@ -233,7 +247,6 @@ fn open_paging(
         // Kernels without the key (before 4.17) have four levels or do not pass the check of the root.
         five_levels: keys.bits(Key::PgtableL5Enabled).is_ok_and(|enabled| enabled != 0),
         sme_mask: keys.bits(Key::SmeMask).unwrap_or(0),
-        image_size: keys.bits(Key::KernelImageSize).unwrap_or(0),
     };
     X86_64::open(setup, loads, memory).map(Paging::X86_64).map_err(KernelError::PageTables)
 }

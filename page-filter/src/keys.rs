@@ -1,5 +1,7 @@
 //! The lines of VMCOREINFO that the rules stand on, one value each.
 
+use core::fmt;
+
 use vmcore_format::vmcoreinfo::VmcoreInfo;
 
 macro_rules! keys {
@@ -47,7 +49,6 @@ keys! {
     PhysBase => number("phys_base") "NUMBER",
     PgtableL5Enabled => number("pgtable_l5_enabled") "NUMBER",
     SmeMask => number("sme_mask") "NUMBER",
-    KernelImageSize => number("KERNEL_IMAGE_SIZE") "NUMBER",
     Stext => symbol("_stext") "SYMBOL",
     InitUtsNs => symbol("init_uts_ns") "SYMBOL",
     UtsName => offset("uts_namespace.name") "OFFSET",
@@ -87,6 +88,12 @@ keys! {
     SlabMapcount => number("PAGE_SLAB_MAPCOUNT_VALUE") "NUMBER",
     HugetlbMapcount => number("PAGE_HUGETLB_MAPCOUNT_VALUE") "NUMBER",
     UnacceptedMapcount => number("PAGE_UNACCEPTED_MAPCOUNT_VALUE") "NUMBER",
+}
+
+impl fmt::Display for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
 }
 
 /// The keys' values, and which key a rule went without.

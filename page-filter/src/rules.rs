@@ -62,6 +62,24 @@ impl Rule {
         Self::Offline,
     ];
 
+    /// The rule's name in reports.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Compound => "compound",
+            Self::Slab => "slab",
+            Self::Cache => "cache",
+            Self::CachePrivate => "cache-private",
+            Self::SwapCache => "swap-cache",
+            Self::User => "user",
+            Self::Hugetlb => "hugetlb",
+            Self::Free => "free",
+            Self::Unaccepted => "unaccepted",
+            Self::HwPoison => "hwpoison",
+            Self::Offline => "offline",
+        }
+    }
+
     /// Whether sound kernels may lack the rule's keys: the kernel was built without the feature, or is older than it.
     #[must_use]
     pub const fn is_optional(self) -> bool {

@@ -4,6 +4,7 @@
 mod flat;
 mod sparse;
 
+use core::fmt;
 use core::ops::Range;
 
 use vmcore_format::{Layout, Pfn, VirtAddr};
@@ -29,6 +30,16 @@ pub enum NoMemMap {
     },
     /// No section of the memory that exists has a readable mem_map.
     NotCredible,
+}
+
+impl fmt::Display for NoMemMap {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::MissingKey(key) => write!(f, "VMCOREINFO has no usable {key}"),
+            Self::Model { length } => write!(f, "a section table of {length} entries fits no memory model"),
+            Self::NotCredible => f.write_str("the mem_map describes none of the memory"),
+        }
+    }
 }
 
 /// The memory model of the crashed kernel.

@@ -4,6 +4,8 @@ mod x86_64;
 
 pub(crate) use x86_64::{X86_64, X86_64Setup, phys_base};
 
+use core::fmt;
+
 use vmcore_format::{PhysAddr, VirtAddr};
 
 use crate::{Fault, PhysMemory};
@@ -26,6 +28,20 @@ pub enum VirtFault {
     /// The page tables, or the bytes they point at, cannot be read.
     Memory(Fault),
 }
+
+impl fmt::Display for VirtFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotMapped(addr) => write!(f, "virtual address {addr} is not mapped"),
+            Self::Memory(Fault::Hole) => f.write_str("no memory is there"),
+            Self::Memory(Fault::Excluded) => f.write_str("the page was left out of the dump"),
+            Self::Memory(Fault::Lost) => f.write_str("the page is damaged or missing in the dump"),
+            Self::Memory(Fault::Code(code)) => write!(f, "input/output error {code}"),
+        }
+    }
+}
+
+impl core::error::Error for VirtFault {}
 
 /// The page tables of one kind of machine.
 #[derive(Debug, Clone)]

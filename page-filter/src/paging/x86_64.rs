@@ -14,8 +14,6 @@ const KERNEL_MAP: u64 = 0xffff_ffff_8000_0000;
 pub(super) const KERNEL_HALF: u64 = 0xff00_0000_0000_0000;
 /// Bits 51..12 of an entry: the address of a table or page.
 const ADDRESS: u64 = 0x000f_ffff_ffff_f000;
-/// The bits a physical address can have.
-const PHYSICAL: u64 = 0x000f_ffff_ffff_ffff;
 const PRESENT: u64 = 1;
 /// At 1 GiB and 2 MiB: the entry maps a page, not a table.
 const PSE: u64 = 1 << 7;
@@ -35,8 +33,6 @@ pub(crate) struct X86_64Setup {
     pub(crate) five_levels: bool,
     /// `NUMBER(sme_mask)`: the bit that marks encrypted memory in every entry.
     pub(crate) sme_mask: u64,
-    /// `NUMBER(KERNEL_IMAGE_SIZE)`: the size of the image mapping that `phys_base` alone translates.
-    pub(crate) image_size: u64,
 }
 
 #[derive(Debug, Clone, Copy, Default)]
@@ -49,10 +45,8 @@ struct Leaf {
 impl Leaf {
     fn mapping(&self, addr: u64) -> Option<Mapping> {
         let offset = addr.checked_sub(self.start).filter(|offset| *offset < self.size)?;
-        // The start of the image mapping lies below address 0 where `phys_base` is negative.
-        let phys = self.phys.wrapping_add(offset);
-        (phys & !PHYSICAL == 0)
-            .then_some(Mapping { phys: PhysAddr(phys), len: self.size.saturating_sub(offset) })
+        let phys = PhysAddr(self.phys).checked_add(offset)?;
+        Some(Mapping { phys, len: self.size.saturating_sub(offset) })
     }
 }
 
@@ -63,7 +57,6 @@ pub(crate) struct X86_64 {
     five_levels: bool,
     address: u64,
     linear: Leaf,
-    image: Leaf,
     leaves: [Leaf; LEAVES],
     oldest: usize,
     /// The 2 MiB of addresses whose table of 4 KiB pages was met last, and that table.
@@ -83,7 +76,6 @@ impl X86_64 {
             five_levels: setup.five_levels,
             address: ADDRESS & !setup.sme_mask,
             linear: Leaf::default(),
-            image: Leaf::default(),
             leaves: [Leaf::default(); LEAVES],
             oldest: 0,
             last_table: None,
@@ -91,12 +83,7 @@ impl X86_64 {
         if tables.translate(memory, setup.root)?.phys.0 != root {
             return Err(VirtFault::NotMapped(setup.root));
         }
-        // The shortcuts hold only where the tables agree: loaders are known to write wrong virtual addresses.
-        tables.image = Leaf {
-            start: KERNEL_MAP,
-            size: setup.image_size.min(KERNEL_MAP.wrapping_neg()),
-            phys: setup.phys_base.cast_unsigned(),
-        };
+        // The shortcut holds only where the tables agree: loaders are known to write wrong virtual addresses.
         if let Some(linear) = linear_map(loads)
             && tables.translate(memory, VirtAddr(linear.start)).is_ok_and(|found| found.phys.0 == linear.phys)
         {
@@ -118,8 +105,7 @@ impl X86_64 {
         memory: &mut dyn PhysMemory,
         addr: VirtAddr,
     ) -> Result<Mapping, VirtFault> {
-        let known =
-            [&self.linear, &self.image].into_iter().chain(&self.leaves).find_map(|leaf| leaf.mapping(addr.0));
+        let known = [&self.linear].into_iter().chain(&self.leaves).find_map(|leaf| leaf.mapping(addr.0));
         if let Some(mapping) = known {
             return Ok(mapping);
         }
