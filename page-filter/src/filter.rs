@@ -269,3 +269,6 @@ impl Pass<'_> {
         pfn.checked_sub(self.window.start).is_some_and(|bit| bits::is_set(self.dumpable, bit))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -35,6 +35,9 @@ mod sanity;
 
 mod filter;
 
+#[cfg(test)]
+mod test_machine;
+
 pub use counts::Counts;
 pub use filter::Filter;
 pub use kernel::{Kernel, KernelError, Machine, Utsname};

@@ -30,6 +30,11 @@ pub enum Doubt {
         /// Page frames asked about.
         frames: u64,
     },
+    /// More than half of the memory is said to be broken: the flags are misread.
+    MostlyHwPoison {
+        /// Page frames said to be broken.
+        pages: u64,
+    },
     /// A page frame that is known to hold the kernel's own data was to be left out.
     WitnessLeftOut {
         /// The page frame.
@@ -68,8 +73,15 @@ impl Findings {
             |rule| kernel.rules().is_some() && !missing.iter().flatten().any(|missing| missing.rule == rule);
         let frames = counts.total().saturating_sub(counts.pages(PageKind::Unknown));
         let large = frames >= SMALL_MACHINE;
-        let doubt = if let Some((pfn, witness, kind)) = left_out {
+        let nothing_asked = (level - Level::ZERO).is_empty();
+        let nothing_done = PageKind::ALL.into_iter().all(|kind| counts.left_out(kind) == 0);
+        let broken = counts.pages(PageKind::HwPoison);
+        let doubt = if nothing_asked && nothing_done {
+            None
+        } else if let Some((pfn, witness, kind)) = left_out {
             Some(Doubt::WitnessLeftOut { pfn, witness, kind })
+        } else if large && broken > frames >> 1 {
+            Some(Doubt::MostlyHwPoison { pages: broken })
         } else if large && whole && runs(Rule::Free) && counts.pages(PageKind::Free) == 0 {
             Some(Doubt::NoFreePage { frames })
         } else if large && runs(Rule::Slab) && counts.pages(PageKind::Slab) == 0 {
