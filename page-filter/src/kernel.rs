@@ -12,6 +12,7 @@ use crate::mem_map::{Described, MemMap, MemoryModel, NoMemMap, for_first_runs};
 use crate::paging::{Mapping, Paging, VirtFault, X86_64, X86_64Setup, phys_base};
 use crate::rules::{Missing, Rules};
 use crate::struct_page::StructPage;
+use crate::utsname::Utsname;
 use crate::witness::{Witness, Witnesses};
 
 /// Which machine crashed.
@@ -137,9 +138,9 @@ impl Kernel {
     /// The crashed kernel's names, from `init_uts_ns`; `None` where VMCOREINFO does not say where they stand
     /// (`OFFSET(uts_namespace.name)`, Linux 5.9) or they cannot be read.
     pub fn utsname(&mut self, memory: &mut dyn PhysMemory) -> Option<Utsname> {
-        let mut names = Utsname { bytes: [0; UTS_LEN * UTS_FIELDS] };
-        self.paging.read(memory, self.uts_name?, &mut names.bytes).ok()?;
-        Some(names)
+        let mut bytes = [0; Utsname::LEN];
+        self.paging.read(memory, self.uts_name?, &mut bytes).ok()?;
+        Some(Utsname::new(bytes))
     }
 
     /// The memory model, where the mem_map was found.
@@ -251,62 +252,48 @@ fn open_paging(
     X86_64::open(setup, loads, memory).map(Paging::X86_64).map_err(KernelError::PageTables)
 }
 
-const UTS_LEN: usize = 65;
-const UTS_FIELDS: usize = 6;
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::test_machine::TestMachine;
+    use vmcore_format::elf::EM_AARCH64;
 
-/// The names of `struct new_utsname`: six NUL-terminated strings of at most 64 bytes (`include/uapi/linux/utsname.h`).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Utsname {
-    bytes: [u8; UTS_LEN * UTS_FIELDS],
-}
-
-impl Utsname {
-    /// The six fields as they stand: `sysname`, `nodename`, `release`, `version`, `machine`, `domainname`.
-    #[must_use]
-    pub fn as_bytes(&self) -> &[u8] {
-        &self.bytes
+    #[test]
+    fn names_are_read_up_to_their_nul() {
+        let mut machine = TestMachine::new();
+        let names = 0x1_1004;
+        for (field, text) in (0..).zip([&b"Linux"[..], b"host\xff", b"6.12.0", &[b'v'; 65], b"x86_64", b""]) {
+            machine.memory.bytes[names + field * 65..][..text.len()].copy_from_slice(text);
+        }
+        let mut kernel = machine.open().unwrap();
+        let uts = kernel.utsname(&mut machine.memory).unwrap();
+        assert_eq!([uts.sysname(), uts.nodename(), uts.release()], ["Linux", "host", "6.12.0"]);
+        assert_eq!([uts.version().len(), uts.machine().len(), uts.domainname().len()], [65, 6, 0]);
+        let mut machine = TestMachine::new().without("OFFSET(uts_namespace.name)");
+        assert_eq!(machine.open().unwrap().utsname(&mut machine.memory), None);
     }
 
-    /// `Linux`.
-    #[must_use]
-    pub fn sysname(&self) -> &str {
-        self.field(0)
-    }
-
-    /// The host's name.
-    #[must_use]
-    pub fn nodename(&self) -> &str {
-        self.field(1)
-    }
-
-    /// The kernel's release.
-    #[must_use]
-    pub fn release(&self) -> &str {
-        self.field(2)
-    }
-
-    /// The kernel's build.
-    #[must_use]
-    pub fn version(&self) -> &str {
-        self.field(3)
-    }
-
-    /// The machine, such as `x86_64`.
-    #[must_use]
-    pub fn machine(&self) -> &str {
-        self.field(4)
-    }
-
-    /// The NIS domain's name.
-    #[must_use]
-    pub fn domainname(&self) -> &str {
-        self.field(5)
-    }
-
-    /// A field up to its NUL, or up to the first byte that is not UTF-8.
-    fn field(&self, index: usize) -> &str {
-        let field = self.bytes.chunks_exact(UTS_LEN).nth(index).unwrap_or_default();
-        let text = field.split(|byte| *byte == 0).next().unwrap_or_default();
-        text.utf8_chunks().next().map_or("", |chunk| chunk.valid())
+    #[test]
+    fn what_cannot_be_read_is_refused() {
+        let mut crashed = TestMachine::new();
+        let mut open = |machine: Machine, info: &str| {
+            Kernel::open(&VmcoreInfo::new(info.as_bytes()), machine, &[], &mut crashed.memory).map(|_| ())
+        };
+        let text = TestMachine::new().text();
+        let x86_64 = Machine { e_machine: EM_X86_64, layout: Layout::LE64 };
+        assert_eq!(open(x86_64, &text), Ok(()));
+        let arm64 = Machine { e_machine: EM_AARCH64, ..x86_64 };
+        assert_eq!(open(arm64, &text), Err(KernelError::Unsupported { field: Field::EMachine, value: 183 }));
+        let x32 = Machine { layout: Layout::LE32, ..x86_64 };
+        assert!(matches!(open(x32, &text), Err(KernelError::Unsupported { field: Field::EiClass, .. })));
+        assert_eq!(open(x86_64, ""), Err(KernelError::MissingKey(Key::InitTopPgt)));
+        let without = TestMachine::new().without("NUMBER(phys_base)").text();
+        assert_eq!(open(x86_64, &without), Err(KernelError::MissingKey(Key::PhysBase)));
+        let moved = text.replace("phys_base)=0", "phys_base)=4096");
+        assert!(matches!(open(x86_64, &moved), Err(KernelError::PageTables(_))));
+        // A text cut short lacks keys: it may open, with fewer rules, or be refused.
+        for len in 0..text.len() {
+            let _ = open(x86_64, &text[..len]);
+        }
     }
 }

@@ -20,6 +20,7 @@ mod bits;
 mod keys;
 mod paging;
 mod struct_page;
+mod utsname;
 
 mod rules;
 
@@ -40,7 +41,7 @@ mod test_machine;
 
 pub use counts::Counts;
 pub use filter::Filter;
-pub use kernel::{Kernel, KernelError, Machine, Utsname};
+pub use kernel::{Kernel, KernelError, Machine};
 pub use keys::Key;
 pub use kind::{Level, PageKind};
 pub use mem_map::{MemoryModel, NoMemMap};
@@ -48,4 +49,5 @@ pub use paging::{Mapping, VirtFault};
 pub use phys::{Fault, PhysMemory};
 pub use rules::{Missing, Rule};
 pub use sanity::{Doubt, Findings, SMALL_MACHINE};
+pub use utsname::Utsname;
 pub use witness::Witness;

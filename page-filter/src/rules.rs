@@ -415,3 +415,6 @@ pub(crate) fn long_len(layout: Layout) -> usize {
         Class::Bits64 => 8,
     }
 }
+
+#[cfg(test)]
+mod tests;

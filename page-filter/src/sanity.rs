@@ -73,7 +73,7 @@ impl Findings {
             |rule| kernel.rules().is_some() && !missing.iter().flatten().any(|missing| missing.rule == rule);
         let frames = counts.total().saturating_sub(counts.pages(PageKind::Unknown));
         let large = frames >= SMALL_MACHINE;
-        let nothing_asked = (level - Level::ZERO).is_empty();
+        let nothing_asked = level.difference(Level::ZERO).is_empty();
         let nothing_done = PageKind::ALL.into_iter().all(|kind| counts.left_out(kind) == 0);
         let broken = counts.pages(PageKind::HwPoison);
         let doubt = if nothing_asked && nothing_done {

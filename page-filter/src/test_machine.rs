@@ -1,9 +1,9 @@
 //! A crashed x86_64 machine for unit tests, laid out by hand: 64 MiB from address 0, the kernel's image and the linear
 //! map at their usual places, an array of `struct page` with the numbers of Linux 6.12.
 
+use core::ops::Range;
 use std::collections::BTreeSet;
 use std::format;
-use std::ops::Range;
 use std::string::String;
 use std::vec::Vec;
 

@@ -23,7 +23,7 @@ fn run(machine: &mut TestMachine, level: u8, window: u64) -> (BTreeSet<u64>, Cou
     for start in (0..FRAMES).step_by(window as usize) {
         let end = (start + window).min(FRAMES);
         let mut bits = vec![u64::MAX; (end - start).div_ceil(64) as usize];
-        if (end - start) % 64 != 0 {
+        if !(end - start).is_multiple_of(64) {
             *bits.last_mut().unwrap() = (1 << ((end - start) % 64)) - 1;
         }
         filter.scan(&mut machine.memory, Pfn(start)..Pfn(end), &mut bits, &mut counts, &mut scratch).unwrap();

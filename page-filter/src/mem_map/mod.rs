@@ -175,3 +175,6 @@ pub(crate) fn for_first_runs(
         visit(memory, run.start.0..run.end.0);
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -188,3 +188,6 @@ fn linear_map(loads: &[ProgramHeader]) -> Option<Leaf> {
         phys: range.start.checked_sub(offset)?,
     })
 }
+
+#[cfg(test)]
+mod tests;
