@@ -159,9 +159,13 @@ impl Rules {
         kind: impl FnOnce(Option<StructPage<'n>>) -> PageKind,
     ) -> Look {
         let is_head = self.head_mask.is_some_and(|mask| flags & mask != 0);
-        let second = next.filter(|next| is_head && self.is_tail(*next));
+        if !is_head || self.order.is_none() {
+            return Look::Block { kind: kind(None), order: 0 };
+        }
+        // A head is followed by a tail, whatever the order; where it is not, this is no compound page after all.
+        let second = next.filter(|next| self.is_tail(*next));
         let order = second.and_then(|second| self.compound_order(second)).unwrap_or(0);
-        if order > MAX_COMPOUND_ORDER {
+        if !(1..=MAX_COMPOUND_ORDER).contains(&order) {
             return Look::BadOrder { order: u64::from(order) };
         }
         if !is_aligned(pfn, order) {

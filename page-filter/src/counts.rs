@@ -12,6 +12,7 @@ use crate::PageKind;
 pub struct Counts {
     pages: [u64; PageKind::ALL.len()],
     left_out: [u64; PageKind::ALL.len()],
+    blocks: u64,
     bad_orders: u64,
     first_bad_order: Option<(Pfn, u64)>,
 }
@@ -38,6 +39,12 @@ impl Counts {
             .fold(0, |sum, kind| sum.saturating_add(self.pages(kind)))
     }
 
+    /// Free blocks and compound pages of two page frames or more.
+    #[must_use]
+    pub fn blocks(&self) -> u64 {
+        self.blocks
+    }
+
     /// Free blocks and compound pages whose order cannot be right; they are kept.
     #[must_use]
     pub fn bad_orders(&self) -> u64 {
@@ -61,6 +68,10 @@ impl Counts {
         if left_out {
             count(&mut self.left_out);
         }
+    }
+
+    pub(crate) fn add_block(&mut self) {
+        self.blocks = self.blocks.saturating_add(1);
     }
 
     pub(crate) fn add_bad_order(&mut self, pfn: u64, order: u64) {

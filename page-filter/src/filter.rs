@@ -206,8 +206,12 @@ impl Progress {
         if !self.block.frames.contains(&pfn) {
             let known = self.judged == pfn;
             self.block = pass.blocks.block_of(pfn, addr, page, next, known);
-            if let Some(order) = self.block.bad_order {
-                pass.counts.add_bad_order(pfn, order);
+            match self.block.bad_order {
+                Some(order) => pass.counts.add_bad_order(pfn, order),
+                None if self.block.frames.end.saturating_sub(self.block.frames.start) > 1 => {
+                    pass.counts.add_block()
+                }
+                None => {}
             }
         }
         if self.block.kind != PageKind::HwPoison && pass.blocks.rules.is_poisoned(page) {

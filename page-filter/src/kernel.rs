@@ -194,34 +194,41 @@ impl Kernel {
         Some((first, StructPage::new(buf, self.layout)))
     }
 
+    /// Finds page frames that hold the kernel's own data: named ones, and some of the mem_map's, evenly over memory.
     fn sample_witnesses(&mut self, keys: &Keys<'_>, memory: &mut dyn PhysMemory) {
-        const MEM_MAP_SAMPLES: u32 = 48;
-        let page = memory.page_size();
-        self.witnesses.add(page.frame_of(self.paging.root()).0, Witness::PageTables);
-        let table = self.mem_map.as_ref().ok().and_then(MemMap::section_table);
-        let named = [
-            (keys.bits(Key::Stext).ok().map(VirtAddr), Witness::KernelText),
-            (keys.bits(Key::InitUtsNs).ok().map(VirtAddr), Witness::UtsNamespace),
-            (table, Witness::SectionTable),
-        ];
-        for (addr, witness) in named.into_iter().filter_map(|(addr, witness)| Some((addr?, witness))) {
-            if let Ok(mapping) = self.paging.translate(memory, addr) {
-                self.witnesses.add(page.frame_of(mapping.phys).0, witness);
-            }
+        /// Every kernel's text is longer than all these steps.
+        const TEXT_STEPS: [u64; 4] = [0, 0x8000, 0x1_0000, 0x2_0000];
+        const MEM_MAP_SAMPLES: u64 = 48;
+        self.witnesses.add(memory.page_size().frame_of(self.paging.root()).0, Witness::PageTables);
+        for text in TEXT_STEPS.into_iter().filter_map(|step| keys.bits(Key::Stext).ok()?.checked_add(step)) {
+            self.add_witness(memory, VirtAddr(text), Witness::KernelText);
         }
-        let mut samples = 0u32;
+        if let Ok(names) = keys.bits(Key::InitUtsNs) {
+            self.add_witness(memory, VirtAddr(names), Witness::UtsNamespace);
+        }
+        if let Some(table) = self.mem_map.as_ref().ok().and_then(MemMap::section_table) {
+            self.add_witness(memory, table, Witness::SectionTable);
+        }
+        let mut runs = 0u64;
+        for_first_runs(memory, |_, _| runs = runs.saturating_add(1));
+        let samples = MEM_MAP_SAMPLES.checked_div(runs).unwrap_or(0).max(1);
         for_first_runs(memory, |memory, run| {
-            let middle = run.start.midpoint(run.end);
-            for pfn in [run.start, middle] {
-                if samples < MEM_MAP_SAMPLES
+            let step = run.end.saturating_sub(run.start).div_ceil(samples);
+            for sample in 0..samples {
+                let pfn = run.start.saturating_add(sample.saturating_mul(step));
+                if pfn < run.end
                     && let Described::At { first, .. } = self.describe(memory, pfn)
-                    && let Ok(mapping) = self.paging.translate(memory, first)
                 {
-                    samples = samples.saturating_add(1);
-                    self.witnesses.add(page.frame_of(mapping.phys).0, Witness::MemMap);
+                    self.add_witness(memory, first, Witness::MemMap);
                 }
             }
         });
+    }
+
+    fn add_witness(&mut self, memory: &mut dyn PhysMemory, addr: VirtAddr, witness: Witness) {
+        if let Ok(mapping) = self.paging.translate(memory, addr) {
+            self.witnesses.add(memory.page_size().frame_of(mapping.phys).0, witness);
+        }
     }
 }
 

@@ -121,11 +121,11 @@ impl Keys<'_> {
         self.at_most(key, 63).map(|bit| 1 << bit)
     }
 
-    /// Where a field of `width` bytes stands in a structure of `size` bytes.
+    /// Where a field of `width` bytes, aligned to as many, stands in a structure of `size` bytes.
     pub(crate) fn field(&self, key: Key, width: usize, size: usize) -> Result<usize, Key> {
         let offset = self.bits(key).and_then(|offset| usize::try_from(offset).map_err(|_| key))?;
         match offset.checked_add(width) {
-            Some(end) if end <= size => Ok(offset),
+            Some(end) if end <= size && offset.is_multiple_of(width) => Ok(offset),
             _ => Err(key),
         }
     }

@@ -35,6 +35,13 @@ pub enum Doubt {
         /// Page frames said to be broken.
         pages: u64,
     },
+    /// More free blocks and compound pages have an order that cannot be right than one that can.
+    BadOrders {
+        /// Blocks whose order cannot be right.
+        bad: u64,
+        /// Blocks whose order can.
+        sound: u64,
+    },
     /// A page frame that is known to hold the kernel's own data was to be left out.
     WitnessLeftOut {
         /// The page frame.
@@ -82,6 +89,8 @@ impl Findings {
             Some(Doubt::WitnessLeftOut { pfn, witness, kind })
         } else if large && broken > frames >> 1 {
             Some(Doubt::MostlyHwPoison { pages: broken })
+        } else if large && counts.bad_orders() > counts.blocks() {
+            Some(Doubt::BadOrders { bad: counts.bad_orders(), sound: counts.blocks() })
         } else if large && whole && runs(Rule::Free) && counts.pages(PageKind::Free) == 0 {
             Some(Doubt::NoFreePage { frames })
         } else if large && runs(Rule::Slab) && counts.pages(PageKind::Slab) == 0 {

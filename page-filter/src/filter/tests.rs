@@ -8,8 +8,8 @@ use vmcore_format::{Error, Pfn};
 
 use super::Filter;
 use crate::test_machine::{
-    ANON, BUDDY, CACHE, FRAMES, HUGETLB, LINEAR, LRU, MEM_MAP, OFFLINE, PLAIN, POISON, PRIVATE, Page, SLAB,
-    TABLE, TestMachine,
+    ANON, BUDDY, CACHE, FRAMES, HEAD, HUGETLB, LINEAR, LRU, MEM_MAP, OFFLINE, PLAIN, POISON, PRIVATE, Page,
+    SLAB, TABLE, TestMachine,
 };
 use crate::{Counts, Doubt, Findings, Level, PageKind, Rule, Witness};
 
@@ -234,6 +234,19 @@ fn a_machine_without_free_or_slab_pages_is_not_believed() {
     let pages = FRAMES / 4 * 3;
     machine.page(0x3f0, Page { mapcount: SLAB, ..PLAIN });
     assert_eq!(run(&mut machine, 0, FRAMES).2.doubt(), Some(Doubt::MostlyHwPoison { pages }));
+}
+
+#[test]
+fn heads_without_tails_are_kept_and_a_machine_full_of_them_is_not_believed() {
+    let mut machine = TestMachine::new();
+    machine.free(0x7f0, 1);
+    for pfn in 0x800..0x802 {
+        machine.page(pfn, Page { flags: ANON.flags | HEAD, ..ANON });
+    }
+    assert_eq!(left_out(&mut machine, 31), [0x7f0, 0x7f1]);
+    let (_, counts, findings) = run(&mut machine, 31, FRAMES);
+    assert_eq!((counts.blocks(), counts.bad_orders()), (1, 2));
+    assert_eq!(findings.doubt(), Some(Doubt::BadOrders { bad: 2, sound: 1 }));
 }
 
 #[test]
