@@ -112,6 +112,38 @@ fields! {
     XenCrashRegs => "crash_xen_core_t",
     QemuCpuState => "QEMUCPUState",
     VmcoreddHeader => "vmcoredd_header",
+    Signature => "signature",
+    /// The version of a kdump-compressed file's structures, 1 to 6.
+    HeaderVersion => "header_version",
+    /// The main header as a whole: its fields make sense under none, or several, of the writers' ABIs.
+    DiskDumpHeader => "disk_dump_header",
+    BlockSize => "block_size",
+    BitmapBlocks => "bitmap_blocks",
+    MaxMapnr => "max_mapnr",
+    Utsname => "utsname",
+    Timestamp => "timestamp",
+    /// The sub-header as a whole: its fields make sense under none, or several, of the writers' ABIs.
+    KdumpSubHeader => "kdump_sub_header",
+    PhysBase => "phys_base",
+    Split => "split",
+    /// The first PFN of a part of a split set; it is below the end of the part before.
+    StartPfn => "start_pfn",
+    EndPfn => "end_pfn",
+    /// The PFN from which no part of a split set was given.
+    MissingPart => "missing part of the split set, from PFN",
+    OffsetNote => "offset_note",
+    OffsetVmcoreinfo => "offset_vmcoreinfo",
+    OffsetEraseinfo => "offset_eraseinfo",
+    Bitmap => "bitmap",
+    PageDesc => "page_desc",
+    /// The page was to be dumped and its data were not written: an incomplete dump says so by offset 0 (or size 0).
+    PageLost => "page_desc of a lost page",
+    PageDescOffset => "page_desc.offset",
+    PageDescSize => "page_desc.size",
+    PageDescFlags => "page_desc.flags",
+    FlattenedHeader => "makedumpfile_header",
+    FlattenedType => "makedumpfile_header.type",
+    FlattenedVersion => "makedumpfile_header.version",
 }
 
 impl fmt::Display for Field {

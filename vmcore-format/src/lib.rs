@@ -17,6 +17,9 @@
     )
 )]
 
+#[cfg(test)]
+extern crate std;
+
 mod addr;
 mod error;
 mod io;
@@ -30,6 +33,10 @@ pub mod note;
 pub mod elf;
 
 pub mod vmcoreinfo;
+
+pub mod flattened;
+
+pub mod kdump;
 
 pub use addr::{PageSize, Pfn, PhysAddr, VirtAddr};
 pub use error::{Error, Field};
