@@ -1,0 +1,576 @@
+//! The simulated machine: its memory, who uses it, and what a dump of it must hold.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use crate::mem_map::{MemMap, MemModel};
+use crate::uses::{pattern, populate};
+use crate::{Bytes, Era, Generation, Kind, LogRecord, Population, Use, log, paging, struct_page, vmcoreinfo};
+
+/// The architecture of the dumped machine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Arch {
+    /// Little-endian, 64 bits, page tables.
+    X86_64,
+    /// Little-endian, 32 bits; virtual addresses by the `PT_LOADs`.
+    I386,
+    /// Little-endian, 64 bits; virtual addresses by the `PT_LOADs`.
+    Arm64,
+    /// Big-endian, 64 bits; virtual addresses by the `PT_LOADs`.
+    Ppc64,
+    /// Little-endian, 64 bits; virtual addresses by the `PT_LOADs`.
+    Ppc64Le,
+    /// Big-endian, 64 bits; virtual addresses are physical ones.
+    S390x,
+    /// Big-endian, 32 bits; virtual addresses by the `PT_LOADs`.
+    Ppc,
+}
+
+impl Arch {
+    /// Whether words have 8 bytes.
+    #[must_use]
+    pub fn wide(self) -> bool {
+        !matches!(self, Self::I386 | Self::Ppc)
+    }
+
+    /// Whether the most significant byte comes first.
+    #[must_use]
+    pub fn big(self) -> bool {
+        matches!(self, Self::Ppc64 | Self::S390x | Self::Ppc)
+    }
+
+    /// `e_machine`.
+    #[must_use]
+    pub fn e_machine(self) -> u16 {
+        match self {
+            Self::X86_64 => 62,
+            Self::I386 => 3,
+            Self::Arm64 => 183,
+            Self::Ppc64 | Self::Ppc64Le => 21,
+            Self::S390x => 22,
+            Self::Ppc => 20,
+        }
+    }
+}
+
+/// What a machine is like, before it is built.
+#[derive(Debug, Clone)]
+pub struct Builder {
+    pub(crate) arch: Arch,
+    pub(crate) era: Era,
+    pub(crate) page_size: u64,
+    pub(crate) ranges: Vec<(u64, u64)>,
+    pub(crate) model: MemModel,
+    pub(crate) section_size_bits: u32,
+    pub(crate) five_levels: bool,
+    pub(crate) kaslr: u64,
+    pub(crate) text_phys: u64,
+    pub(crate) linear_base: u64,
+    pub(crate) sme_mask: u64,
+    pub(crate) memory_failure: bool,
+    pub(crate) placements: Vec<(u64, Use)>,
+    pub(crate) population: Population,
+    pub(crate) log: Option<(Generation, Vec<LogRecord>)>,
+    pub(crate) without_keys: Vec<String>,
+    pub(crate) extra_keys: Vec<String>,
+}
+
+impl Builder {
+    fn new(arch: Arch, era: Era) -> Self {
+        let mib = 1 << 20;
+        Self {
+            arch,
+            era,
+            page_size: if matches!(arch, Arch::Ppc64 | Arch::Ppc64Le) { 0x1_0000 } else { 0x1000 },
+            ranges: vec![(0, 24 * mib)],
+            model: match arch {
+                Arch::X86_64 => MemModel::Vmemmap { huge: true, optimised: false },
+                Arch::Arm64 => MemModel::SparseStatic,
+                Arch::Ppc64 | Arch::Ppc64Le | Arch::S390x => MemModel::SparseExtreme { pointer: false },
+                Arch::I386 | Arch::Ppc => MemModel::Flat,
+            },
+            section_size_bits: match arch {
+                Arch::X86_64 | Arch::Arm64 => 27,
+                Arch::Ppc64 | Arch::Ppc64Le => 24,
+                Arch::S390x => 28,
+                Arch::I386 | Arch::Ppc => 26,
+            },
+            five_levels: false,
+            kaslr: 0,
+            text_phys: 2 * mib,
+            linear_base: match arch {
+                Arch::X86_64 => 0xffff_8880_0000_0000,
+                Arch::I386 | Arch::Ppc => 0xc000_0000,
+                Arch::Arm64 => 0xffff_0000_0000_0000,
+                Arch::Ppc64 | Arch::Ppc64Le => 0xc000_0000_0000_0000,
+                Arch::S390x => 0,
+            },
+            sme_mask: 0,
+            memory_failure: true,
+            placements: Vec::new(),
+            population: Population::Mix(1),
+            log: None,
+            without_keys: Vec::new(),
+            extra_keys: Vec::new(),
+        }
+    }
+
+    /// Memory as byte ranges, half-open, ascending; ends need not be page aligned. Default: 24 MiB from 0, on x86_64
+    /// 0x1000..0x9fc00, 1..28 MiB and 12 MiB from 4 GiB, whose last page is partial.
+    #[must_use]
+    pub fn ranges(mut self, ranges: &[(u64, u64)]) -> Self {
+        self.ranges = ranges.to_vec();
+        self
+    }
+
+    /// Page size in bytes, 4 to 64 KiB.
+    #[must_use]
+    pub fn page_size(mut self, bytes: u64) -> Self {
+        self.page_size = bytes;
+        self
+    }
+
+    /// The memory model.
+    #[must_use]
+    pub fn model(mut self, model: MemModel) -> Self {
+        self.model = model;
+        self
+    }
+
+    /// `SECTION_SIZE_BITS`.
+    #[must_use]
+    pub fn section_size_bits(mut self, bits: u32) -> Self {
+        self.section_size_bits = bits;
+        self
+    }
+
+    /// x86_64: five levels of page tables, with the wider address space's linear map.
+    #[must_use]
+    pub fn five_levels(mut self) -> Self {
+        self.five_levels = true;
+        self.linear_base = 0xff11_0000_0000_0000;
+        self
+    }
+
+    /// x86_64: the kernel's image moved by `offset` (a multiple of 2 MiB) and the linear map by 37 GiB.
+    #[must_use]
+    pub fn kaslr(mut self, offset: u64) -> Self {
+        self.kaslr = offset;
+        self.linear_base += 37 << 30;
+        self
+    }
+
+    /// The physical address of the kernel's image, a multiple of 2 MiB. Default 2 MiB.
+    #[must_use]
+    pub fn text_phys(mut self, addr: u64) -> Self {
+        self.text_phys = addr;
+        self
+    }
+
+    /// x86_64: the encryption bit, set in every page table entry.
+    #[must_use]
+    pub fn sme_mask(mut self, mask: u64) -> Self {
+        self.sme_mask = mask;
+        self
+    }
+
+    /// A kernel without `CONFIG_MEMORY_FAILURE`: no `NUMBER(PG_hwpoison)`.
+    #[must_use]
+    pub fn without_memory_failure(mut self) -> Self {
+        self.memory_failure = false;
+        self
+    }
+
+    /// Puts `used` at `pfn` (and the rest of its block).
+    #[must_use]
+    pub fn place(mut self, pfn: u64, used: Use) -> Self {
+        self.placements.push((pfn, used));
+        self
+    }
+
+    /// What fills the rest of memory.
+    #[must_use]
+    pub fn population(mut self, population: Population) -> Self {
+        self.population = population;
+        self
+    }
+
+    /// A kernel log of the given generation.
+    #[must_use]
+    pub fn log(mut self, generation: Generation, records: Vec<LogRecord>) -> Self {
+        self.log = Some((generation, records));
+        self
+    }
+
+    /// Leaves a key (what stands before `=`) out of VMCOREINFO.
+    #[must_use]
+    pub fn without_key(mut self, key: &str) -> Self {
+        self.without_keys.push(key.to_owned());
+        self
+    }
+
+    /// Adds a line to VMCOREINFO.
+    #[must_use]
+    pub fn extra_key(mut self, line: &str) -> Self {
+        self.extra_keys.push(line.to_owned());
+        self
+    }
+
+    /// Lays the machine out.
+    #[must_use]
+    pub fn build(self) -> Machine {
+        let size = self.page_size;
+        let pfns: BTreeSet<u64> =
+            self.ranges.iter().flat_map(|(start, end)| start / size..end.div_ceil(size)).collect();
+        let mut m = Machine {
+            pfns: pfns.into_iter().collect(),
+            pages: HashMap::new(),
+            uses: BTreeMap::new(),
+            symbols: BTreeMap::new(),
+            keys: Vec::new(),
+            text_next: self.text_phys,
+            mem_map: MemMap::default(),
+            log_text: None,
+            spec: self,
+        };
+        for pfn in 0..Machine::TEXT_LEN / m.spec.page_size {
+            m.place(m.spec.text_phys / m.spec.page_size + pfn, Use::Text);
+        }
+        m.symbol_at("_stext", 0x1000);
+        MemMap::reserve(&mut m);
+        let tables = paging::Tables::reserve(&mut m);
+        log::lay_out(&mut m);
+        for (pfn, used) in m.spec.placements.clone() {
+            assert!(
+                (pfn..pfn + (1 << used.order())).all(|p| m.is_free(p)),
+                "{used:?} does not fit at {pfn:#x}"
+            );
+            m.place(pfn, used);
+        }
+        let population = m.spec.population;
+        populate(&mut m, population);
+        struct_page::write_all(&mut m);
+        if let Some(tables) = tables {
+            tables.write(&mut m);
+        }
+        vmcoreinfo::write(&mut m);
+        m
+    }
+}
+
+/// A crashed machine.
+#[derive(Debug, Clone)]
+pub struct Machine {
+    pub(crate) spec: Builder,
+    pages: HashMap<u64, Vec<u8>>,
+    uses: BTreeMap<u64, (u64, Use)>,
+    pub(crate) symbols: BTreeMap<String, u64>,
+    pub(crate) keys: Vec<String>,
+    pfns: Vec<u64>,
+    text_next: u64,
+    pub(crate) mem_map: MemMap,
+    pub(crate) log_text: Option<String>,
+}
+
+impl Machine {
+    const TEXT_LEN: u64 = 0x4_0000;
+
+    /// An x86_64 machine: RAM below and above a hole, partial last pages, vmemmap in 2 MiB pages, four levels.
+    #[must_use]
+    pub fn x86_64(era: Era) -> Builder {
+        let mib = 1 << 20;
+        Builder::new(Arch::X86_64, era).ranges(&[
+            (0x1000, 0x9_fc00),
+            (mib, 28 * mib),
+            (4 << 30, (4 << 30) + 12 * mib - 0x400),
+        ])
+    }
+
+    /// A machine of any architecture: 24 MiB from address 0, its usual page size and memory model.
+    #[must_use]
+    pub fn of(arch: Arch, era: Era) -> Builder {
+        if arch == Arch::X86_64 { Self::x86_64(era) } else { Builder::new(arch, era) }
+    }
+
+    /// The smallest machine of an architecture, for tests of formats: 4 MiB with a hole and partial last pages.
+    #[must_use]
+    pub fn tiny(arch: Arch) -> Builder {
+        Builder::new(arch, Era::V6_1).model(MemModel::Flat).ranges(&[
+            (0x1000, 0x9_fc00),
+            (0x10_0000, 0x30_0000),
+            (0x40_0000, 0x57_f400),
+        ])
+    }
+
+    /// The architecture.
+    #[must_use]
+    pub fn arch(&self) -> Arch {
+        self.spec.arch
+    }
+
+    /// The kernel's era.
+    #[must_use]
+    pub fn era(&self) -> Era {
+        self.spec.era
+    }
+
+    /// The page size, in bytes.
+    #[must_use]
+    pub fn page_size(&self) -> u64 {
+        self.spec.page_size
+    }
+
+    /// Memory as byte ranges.
+    #[must_use]
+    pub fn ranges(&self) -> &[(u64, u64)] {
+        &self.spec.ranges
+    }
+
+    /// Every page frame that holds memory, also those that do so in part.
+    #[must_use]
+    pub fn pfns(&self) -> Vec<u64> {
+        self.pfns.clone()
+    }
+
+    /// One above the last page frame.
+    #[must_use]
+    pub fn max_pfn(&self) -> u64 {
+        self.pfns.last().map_or(0, |last| last + 1)
+    }
+
+    /// The use of a page frame.
+    #[must_use]
+    pub fn use_of(&self, pfn: u64) -> Option<Use> {
+        self.uses.get(&pfn).map(|(_, used)| *used)
+    }
+
+    /// Every block: its first page frame and its use.
+    #[must_use]
+    pub fn blocks(&self) -> Vec<(u64, Use)> {
+        self.uses
+            .iter()
+            .filter(|(pfn, (head, _))| *pfn == head)
+            .map(|(pfn, (_, used))| (*pfn, *used))
+            .collect()
+    }
+
+    /// The bytes of a page frame: what every dump that keeps it must hold. Outside memory they are zero.
+    #[must_use]
+    pub fn content(&self, pfn: u64) -> Vec<u8> {
+        let size = self.spec.page_size;
+        let mut page = match (self.pages.get(&pfn), self.uses.get(&pfn)) {
+            (Some(page), _) => page.clone(),
+            (None, Some((_, used))) => pattern(pfn, *used, size as usize),
+            (None, None) => vec![0; size as usize],
+        };
+        if !self.is_whole(pfn) {
+            for (i, byte) in page.iter_mut().enumerate() {
+                let addr = pfn * size + i as u64;
+                if !self.spec.ranges.iter().any(|(start, end)| (*start..*end).contains(&addr)) {
+                    *byte = 0;
+                }
+            }
+        }
+        page
+    }
+
+    /// The physical bytes at `addr`; they may span pages.
+    #[must_use]
+    pub fn read(&self, addr: u64, len: usize) -> Vec<u8> {
+        let size = self.spec.page_size;
+        let mut out = Vec::with_capacity(len);
+        while out.len() < len {
+            let at = addr + out.len() as u64;
+            let from = (at % size) as usize;
+            let n = (len - out.len()).min(size as usize - from);
+            out.extend_from_slice(&self.content(at / size)[from..from + n]);
+        }
+        out
+    }
+
+    /// Overwrites physical memory.
+    pub fn poke(&mut self, addr: u64, bytes: &[u8]) {
+        let size = self.spec.page_size;
+        let mut done = 0;
+        while done < bytes.len() {
+            let at = addr + done as u64;
+            let (pfn, from) = (at / size, (at % size) as usize);
+            let n = (bytes.len() - done).min(size as usize - from);
+            if !self.pages.contains_key(&pfn) {
+                self.pages.insert(pfn, self.content(pfn));
+            }
+            if let Some(page) = self.pages.get_mut(&pfn) {
+                page[from..from + n].copy_from_slice(&bytes[done..done + n]);
+            }
+            done += n;
+        }
+    }
+
+    /// The virtual address of a physical one in the linear map.
+    #[must_use]
+    pub fn linear(&self, phys: u64) -> u64 {
+        self.spec.linear_base + phys
+    }
+
+    /// The virtual address of a symbol of the kernel's image (or of the array that VMCOREINFO names instead).
+    #[must_use]
+    pub fn symbol(&self, name: &str) -> Option<u64> {
+        self.symbols.get(name).copied()
+    }
+
+    /// The virtual address of the kernel's image.
+    #[must_use]
+    pub fn text_virt(&self) -> u64 {
+        match self.spec.arch {
+            Arch::X86_64 => 0xffff_ffff_8100_0000 + self.spec.kaslr,
+            Arch::Arm64 => 0xffff_8000_0800_0000,
+            _ => self.linear(self.spec.text_phys),
+        }
+    }
+
+    /// The physical address of the kernel's image.
+    #[must_use]
+    pub fn text_phys(&self) -> u64 {
+        self.spec.text_phys
+    }
+
+    /// The size of the kernel's image, in bytes.
+    #[must_use]
+    pub fn text_len(&self) -> u64 {
+        Self::TEXT_LEN
+    }
+
+    /// The virtual address of the struct page of `pfn`, where the kernel has one.
+    #[must_use]
+    pub fn struct_page_virt(&self, pfn: u64) -> Option<u64> {
+        self.mem_map.virt(self, pfn)
+    }
+
+    /// The physical address behind [`Machine::struct_page_virt`], as the page tables have it.
+    #[must_use]
+    pub fn struct_page_phys(&self, pfn: u64) -> Option<u64> {
+        self.mem_map.phys(self, pfn)
+    }
+
+    /// The text of VMCOREINFO.
+    #[must_use]
+    pub fn vmcoreinfo(&self) -> String {
+        self.keys.iter().map(|line| format!("{line}\n")).collect()
+    }
+
+    /// The kernel log as `dmesg` prints it.
+    #[must_use]
+    pub fn expected_log(&self) -> Option<&str> {
+        self.log_text.as_deref()
+    }
+
+    /// The kind of a page by its use alone.
+    #[must_use]
+    pub fn kind_by_use(&self, pfn: u64) -> Kind {
+        let used = self.use_of(pfn).unwrap_or(Use::Kernel);
+        used.kind(self.spec.era, self.spec.memory_failure)
+    }
+
+    /// The kind under which a dump of `level` counts a page: what leaves it out, or what it is.
+    #[must_use]
+    pub fn expected_kind(&self, pfn: u64, level: u8) -> Kind {
+        let kind = self.kind_by_use(pfn);
+        let zero = self.content(pfn).iter().all(|b| *b == 0);
+        if !self.left_out(kind, level) && zero && level & 1 != 0 { Kind::Zero } else { kind }
+    }
+
+    fn left_out(&self, kind: Kind, level: u8) -> bool {
+        match kind {
+            Kind::Kernel | Kind::Slab => false,
+            Kind::Zero => level & 1 != 0,
+            Kind::Cache => level & 6 != 0,
+            Kind::CachePrivate => level & 4 != 0,
+            Kind::User => level & 8 != 0,
+            Kind::Free => level & 16 != 0,
+            Kind::HwPoison => true,
+            Kind::Offline => level & 30 != 0 || self.spec.memory_failure,
+        }
+    }
+
+    /// The page frames that a dump of `level` keeps, zero pages among them even at level bit 1 (kdump files hold a
+    /// descriptor for each).
+    #[must_use]
+    pub fn expected_dumpable(&self, level: u8) -> BTreeSet<u64> {
+        self.pfns().into_iter().filter(|pfn| !self.left_out(self.kind_by_use(*pfn), level)).collect()
+    }
+
+    /// The page frames whose bytes a dump of `level` keeps.
+    #[must_use]
+    pub fn expected_kept(&self, level: u8) -> BTreeSet<u64> {
+        let mut kept = self.expected_dumpable(level);
+        if level & 1 != 0 {
+            kept.retain(|pfn| self.content(*pfn).iter().any(|b| *b != 0));
+        }
+        kept
+    }
+
+    pub(crate) fn bytes(&self) -> Bytes {
+        Bytes::new(self.spec.arch.big(), self.spec.arch.wide())
+    }
+
+    fn is_whole(&self, pfn: u64) -> bool {
+        let size = self.spec.page_size;
+        self.spec.ranges.iter().any(|(start, end)| *start <= pfn * size && (pfn + 1) * size <= *end)
+    }
+
+    /// Whether the page frame holds memory throughout and has no use yet.
+    pub(crate) fn is_free(&self, pfn: u64) -> bool {
+        !self.uses.contains_key(&pfn) && self.is_whole(pfn)
+    }
+
+    pub(crate) fn place(&mut self, pfn: u64, used: Use) {
+        for i in 0..1 << used.order() {
+            self.uses.insert(pfn + i, (pfn, used));
+        }
+    }
+
+    /// Gives a page back: its bytes are a kernel page's again.
+    pub(crate) fn forget(&mut self, pfn: u64) {
+        self.pages.remove(&pfn);
+    }
+
+    /// Takes `count` neighbouring page frames, aligned, zeroed, from the top of memory; answers the address.
+    pub(crate) fn alloc(&mut self, count: u64, align: u64, used: Use) -> u64 {
+        let size = self.spec.page_size;
+        for (start, end) in self.spec.ranges.clone().into_iter().rev() {
+            let Some(mut pfn) = (end / size).checked_sub(count).map(|p| p / align * align) else { continue };
+            while pfn * size >= start {
+                if (pfn..pfn + count).all(|p| self.is_free(p)) {
+                    for p in pfn..pfn + count {
+                        self.place(p, used);
+                        self.pages.insert(p, vec![0; size as usize]);
+                    }
+                    return pfn * size;
+                }
+                let Some(next) = pfn.checked_sub(align) else { break };
+                pfn = next;
+            }
+        }
+        panic!("{count} pages aligned to {align} do not fit in {:x?}", self.spec.ranges);
+    }
+
+    /// Takes `len` bytes of the kernel's image for `name`; answers the physical address.
+    pub(crate) fn symbol_at(&mut self, name: &str, len: u64) -> u64 {
+        let align = if len >= 0x1000 { 0x1000 } else { 8 };
+        let phys = self.text_next.next_multiple_of(align);
+        self.text_next = phys + len;
+        assert!(
+            self.text_next <= self.spec.text_phys + self.text_len(),
+            "the kernel's image is full at {name}"
+        );
+        self.poke(phys, &vec![0; len as usize]);
+        self.symbols.insert(name.to_owned(), self.text_virt() + (phys - self.spec.text_phys));
+        phys
+    }
+
+    /// Writes a pointer (or `long`) in the machine's own order.
+    pub(crate) fn poke_word(&mut self, phys: u64, value: u64) {
+        let mut word = self.bytes();
+        word.word(value);
+        self.poke(phys, &word.bytes);
+    }
+}
