@@ -1,10 +1,54 @@
 //! Reads a crashed Linux machine, tells its pages apart and writes the dump.
 #![no_std]
 #![forbid(unsafe_code)]
+#![cfg_attr(
+    test,
+    expect(
+        clippy::arithmetic_side_effects,
+        clippy::as_conversions,
+        reason = "a test that overflows fails, as it should"
+    )
+)]
+
+#[cfg(test)]
+extern crate std;
 
 pub mod codec;
 mod kind;
 mod phys;
 
+mod bits;
+mod keys;
+mod paging;
+mod struct_page;
+mod utsname;
+
+mod rules;
+
+mod classify;
+mod mem_map;
+mod witness;
+
+mod counts;
+mod kernel;
+
+mod block;
+mod sanity;
+
+mod filter;
+
+#[cfg(test)]
+mod test_machine;
+
+pub use counts::Counts;
+pub use filter::Filter;
+pub use kernel::{Kernel, KernelError, Machine};
+pub use keys::Key;
 pub use kind::{Level, PageKind};
+pub use mem_map::{MemoryModel, NoMemMap};
+pub use paging::{Mapping, VirtFault};
 pub use phys::{Fault, PhysMemory};
+pub use rules::{Missing, Rule};
+pub use sanity::{Doubt, Findings, SMALL_MACHINE};
+pub use utsname::Utsname;
+pub use witness::Witness;
