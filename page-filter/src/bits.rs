@@ -49,6 +49,32 @@ pub(crate) fn clear(words: &mut [u64], bits: Range<u64>) {
     }
 }
 
+/// Sets the bits in `bits`.
+pub(crate) fn set(words: &mut [u64], bits: Range<u64>) {
+    let mut at = bits.start & !63;
+    for word in words.iter_mut().skip(word_of(bits.start)) {
+        if at >= bits.end {
+            break;
+        }
+        *word |= mask(at, &bits);
+        at = at.saturating_add(64);
+    }
+}
+
+/// The end of the run of bits at `bits.start` that are all `value`, at most `bits.end`.
+pub(crate) fn run_end(words: &[u64], bits: Range<u64>, value: bool) -> u64 {
+    let flip = if value { u64::MAX } else { 0 };
+    let mut at = bits.start & !63;
+    for word in words.iter().skip(word_of(bits.start)) {
+        let other = (word ^ flip) & mask(at, &bits);
+        if other != 0 || at >= bits.end {
+            return at.saturating_add(u64::from(other.trailing_zeros())).min(bits.end);
+        }
+        at = at.saturating_add(64);
+    }
+    if value { at.clamp(bits.start, bits.end.max(bits.start)) } else { bits.end }
+}
+
 fn word_of(bit: u64) -> usize {
     usize::try_from(bit >> 6).unwrap_or(usize::MAX)
 }
@@ -89,6 +115,24 @@ mod tests {
     }
 
     #[test]
+    fn what_is_set_is_a_run() {
+        for start in [0, 1, 63, 64, 65, 100, 127, 128, 200] {
+            for end in [0, 1, 64, 65, 128, 190, 192, 300] {
+                let mut words = [0; 3];
+                set(&mut words, start..end);
+                for bit in 0..192 {
+                    assert_eq!(is_set(&words, bit), (start..end).contains(&bit), "{start} {end} {bit}");
+                    for value in [false, true] {
+                        let run = (bit..192).find(|&at| is_set(&words, at) != value).unwrap_or(192);
+                        assert_eq!(run_end(&words, bit..192, value), run, "{start} {end} {bit} {value}");
+                        assert_eq!(run_end(&words, bit..192.min(bit + 9), value), run.min(bit + 9));
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
     fn bits_past_the_words_are_clear() {
         let mut words = [u64::MAX];
         assert!(!is_set(&words, 64));
@@ -96,6 +140,9 @@ mod tests {
         assert_eq!(next_set(&words, 64..u64::MAX), None);
         assert_eq!(count(&words, 60..u64::MAX), 4);
         clear(&mut words, u64::MAX - 1..u64::MAX);
+        set(&mut words, 64..u64::MAX);
+        assert_eq!(run_end(&words, 3..300, true), 64);
+        assert_eq!(run_end(&words, 70..300, false), 300);
         assert_eq!(words, [u64::MAX]);
     }
 }

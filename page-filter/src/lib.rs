@@ -13,8 +13,10 @@
 #[cfg(test)]
 extern crate std;
 
-pub mod codec;
 mod kind;
+
+pub mod codec;
+
 mod phys;
 
 mod bits;
@@ -40,6 +42,8 @@ mod filter;
 #[cfg(test)]
 mod test_machine;
 
+pub mod dump;
+
 pub use counts::Counts;
 pub use filter::Filter;
 pub use kernel::{Kernel, KernelError, Machine};
@@ -47,7 +51,7 @@ pub use keys::Key;
 pub use kind::{Level, PageKind};
 pub use mem_map::{MemoryModel, NoMemMap};
 pub use paging::{Mapping, VirtFault};
-pub use phys::{Fault, PhysMemory};
+pub use phys::{ElfMemory, Fault, KdumpMemory, LoadIndex, LoadSlot, PhysMemory, Regions};
 pub use rules::{Missing, Rule};
 pub use sanity::{Doubt, Findings, SMALL_MACHINE};
 pub use utsname::Utsname;

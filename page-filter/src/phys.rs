@@ -4,6 +4,14 @@ use core::ops::Range;
 
 use vmcore_format::{PageSize, Pfn, PhysAddr};
 
+mod elf;
+mod kdump;
+mod regions;
+
+pub use elf::{ElfMemory, LoadIndex, LoadSlot};
+pub use kdump::KdumpMemory;
+pub use regions::Regions;
+
 /// Why bytes of the crashed machine's memory cannot be had. A fault is data: the dump goes on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]

@@ -1,0 +1,130 @@
+//! Small pieces collected into large writes.
+
+use vmcore_format::WriteAt;
+
+use super::Error;
+
+/// Bytes of the output that follow one another, held until the buffer is full.
+#[derive(Debug)]
+pub(super) struct Buffer<'a> {
+    bytes: &'a mut [u8],
+    len: usize,
+    /// Where the first byte goes, in bytes from the start of the output.
+    start: u64,
+    written: u64,
+}
+
+impl<'a> Buffer<'a> {
+    pub(super) fn new(bytes: &'a mut [u8]) -> Self {
+        Self { bytes, len: 0, start: 0, written: 0 }
+    }
+
+    /// Bytes handed to the output so far.
+    pub(super) fn written(&self) -> u64 {
+        self.written
+    }
+
+    fn end(&self) -> u64 {
+        self.start.saturating_add(u64::try_from(self.len).unwrap_or(u64::MAX))
+    }
+
+    /// Puts `bytes` at `offset`. What goes to the end of the bytes before it is collected with them.
+    pub(super) fn put(&mut self, offset: u64, bytes: &[u8], out: &mut dyn WriteAt) -> Result<(), Error> {
+        if offset != self.end() {
+            self.flush(out)?;
+            self.start = offset;
+        }
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            let free = self.bytes.get_mut(self.len..).unwrap_or_default();
+            if free.is_empty() {
+                if self.len == 0 {
+                    return Err(Error::BufferTooSmall { needed: 1 });
+                }
+                self.flush(out)?;
+                continue;
+            }
+            let (now, later) = rest.split_at(rest.len().min(free.len()));
+            let (room, _) = free.split_at_mut(now.len());
+            room.copy_from_slice(now);
+            self.len = self.len.saturating_add(now.len());
+            rest = later;
+        }
+        Ok(())
+    }
+
+    /// Puts zeros from `offset` to `end`.
+    pub(super) fn zeros(&mut self, offset: u64, end: u64, out: &mut dyn WriteAt) -> Result<(), Error> {
+        const ZEROS: [u8; 512] = [0; 512];
+        let mut at = offset;
+        while at < end {
+            let left = usize::try_from(end.saturating_sub(at)).unwrap_or(usize::MAX);
+            let some = ZEROS.get(..left.min(ZEROS.len())).unwrap_or(&ZEROS);
+            self.put(at, some, out)?;
+            at = at.saturating_add(u64::try_from(some.len()).unwrap_or(1));
+        }
+        Ok(())
+    }
+
+    /// Puts the bits of `words` at `offset`, least significant bit and byte first.
+    pub(super) fn bitmap(&mut self, offset: u64, words: &[u64], out: &mut dyn WriteAt) -> Result<(), Error> {
+        let mut at = offset;
+        for word in words {
+            self.put(at, &word.to_le_bytes(), out)?;
+            at = at.saturating_add(8);
+        }
+        Ok(())
+    }
+
+    /// Writes what was collected.
+    pub(super) fn flush(&mut self, out: &mut dyn WriteAt) -> Result<(), Error> {
+        let bytes = self.bytes.get(..self.len).unwrap_or_default();
+        if !bytes.is_empty() {
+            out.write_at(self.start, bytes).map_err(|code| Error::Io { code })?;
+            self.written = self.written.saturating_add(u64::try_from(bytes.len()).unwrap_or(0));
+        }
+        self.start = self.end();
+        self.len = 0;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    extern crate std;
+    use super::*;
+    use std::vec::Vec;
+
+    #[derive(Default)]
+    struct Log(Vec<(u64, Vec<u8>)>);
+
+    impl WriteAt for Log {
+        fn write_at(&mut self, offset: u64, bytes: &[u8]) -> Result<(), i32> {
+            self.0.push((offset, bytes.to_vec()));
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn what_follows_is_collected_and_what_does_not_is_not() {
+        let mut bytes = [0; 8];
+        let mut buffer = Buffer::new(&mut bytes);
+        let mut out = Log::default();
+        buffer.put(100, &[1, 2, 3], &mut out).unwrap();
+        buffer.put(103, &[4, 5, 6, 7, 8, 9], &mut out).unwrap();
+        buffer.zeros(109, 111, &mut out).unwrap();
+        buffer.put(200, &[7], &mut out).unwrap();
+        buffer.bitmap(201, &[0x0102], &mut out).unwrap();
+        buffer.flush(&mut out).unwrap();
+        buffer.flush(&mut out).unwrap();
+        let expected: [(u64, &[u8]); 4] = [
+            (100, &[1, 2, 3, 4, 5, 6, 7, 8]),
+            (108, &[9, 0, 0]),
+            (200, &[7, 2, 1, 0, 0, 0, 0, 0]),
+            (208, &[0]),
+        ];
+        assert!(out.0.iter().map(|(at, bytes)| (*at, &bytes[..])).eq(expected));
+        assert_eq!(buffer.written(), 8 + 3 + 8 + 1);
+        assert_eq!(Buffer::new(&mut []).put(0, &[1], &mut out), Err(Error::BufferTooSmall { needed: 1 }));
+    }
+}

@@ -1,0 +1,293 @@
+//! The dump itself: two passes over memory, driven from outside.
+
+mod hand_out;
+mod scan;
+
+use core::mem;
+use core::ops::Range;
+
+use vmcore_format::kdump::Compression;
+use vmcore_format::{Field, Pfn, WriteAt};
+
+use super::elf::{ElfWriter, Loads};
+use super::extent::Extents;
+use super::kdump::KdumpWriter;
+use super::workspace::Workspace;
+use super::{
+    Buffer, Chunk, EncodeParams, Encoded, Error, Format, Frames, Options, Phase, Progress, Reason, Report,
+    Source, Split, encode_chunk,
+};
+use crate::{Filter, Kernel, Level, PhysMemory};
+
+/// The highest `max_mapnr`: 52 bits of physical address in pages of 4 KiB.
+const MOST_FRAMES: u64 = 1 << 40;
+
+/// What to do next.
+#[derive(Debug, Clone, Copy)]
+pub enum Next {
+    /// Some work was done; ask again.
+    Again(Progress),
+    /// Pages to be encoded, and committed in order.
+    Chunk(Chunk),
+    /// Every chunk was handed out. When all are committed, [`Dumper::finish`] completes the output.
+    Done,
+}
+
+/// Where in a slice of memory the work stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    /// The slice that starts at this frame is next.
+    Select(u64),
+    /// Pages from this frame on are to be tested for zeros.
+    TestZero(u64),
+    /// The frames to be kept are known.
+    Ready,
+    /// Pages from this frame on are to be handed out.
+    HandOut(u64),
+}
+
+#[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "a dump has one of them")]
+enum Writer<'a> {
+    /// Nothing is written before all is counted.
+    Waiting(Buffer<'a>, Buffer<'a>),
+    Kdump(KdumpWriter<'a>),
+    Elf(ElfWriter<'a>),
+    /// An error came while headers were written.
+    Gone,
+}
+
+/// Saves the memory of a machine.
+///
+/// The caller owns the loop: [`next_chunk`](Self::next_chunk) hands out pages, [`encode_chunk`](super::encode_chunk)
+/// packs them on any thread, [`commit_chunk`](Self::commit_chunk) takes the results in order, and
+/// [`finish`](Self::finish) completes the output. [`step`](Self::step) is all of it for one thread. To cancel, stop
+/// calling: the output stays marked as incomplete.
+///
+/// The first pass tells pages apart and counts them; the second one writes. If the workspace has room for one bit for each
+/// page frame the first pass is remembered, otherwise pages are told apart again, slice by slice.
+#[derive(Debug)]
+pub struct Dumper<'a> {
+    source: Source<'a>,
+    filter: Option<Filter<'a>>,
+    params: EncodeParams,
+    phase: Phase,
+    stage: Stage,
+    frames: Frames<'a>,
+    filter_scratch: &'a mut [u8],
+    scratch: &'a mut [u64],
+    chunk_bytes: &'a mut [u8],
+    writer: Writer<'a>,
+    /// ELF output: where segments are cut, and the `PT_LOAD`s of the input.
+    extents: Extents,
+    loads: Loads<'a>,
+    segments: u64,
+    /// Kept pages that this output takes, by rank among all kept pages, and the rank of the next one.
+    part: Range<u64>,
+    rank: u64,
+    pfns: Range<Pfn>,
+    handed_out: u64,
+    committed: u64,
+    report: Report,
+}
+
+impl<'a> Dumper<'a> {
+    /// A dump of the machine that `source` describes.
+    ///
+    /// `kernel` tells pages apart; without it all pages are kept but those of zeros. `words` is all the memory that the
+    /// dump uses, whatever the size of the machine. The least is 96 KiB for pages of 4 KiB, 192 KiB for 16 KiB, 448 KiB for
+    /// 64 KiB, with any codec (ELF output: and 4 bytes for each `PT_LOAD` of the input); 1 MiB (131072 words) makes for
+    /// large writes; 1 MiB more for each 32 GiB of memory (pages of 4 KiB) saves looking at pages twice.
+    ///
+    /// # Errors
+    /// - [`Error::BufferTooSmall`] with the number of words needed;
+    /// - [`Error::Unsupported`]: more than 2^40 page frames ([`Field::MaxMapnr`]); a split that is not one, or of an ELF
+    ///   core ([`Field::Split`]).
+    pub fn new(
+        source: Source<'a>,
+        kernel: Option<&'a mut Kernel>,
+        options: Options,
+        words: &'a mut [u64],
+    ) -> Result<Self, Error> {
+        if source.end.0 > MOST_FRAMES {
+            return Err(Error::Unsupported { field: Field::MaxMapnr, value: source.end.0 });
+        }
+        if let Some(Split { part, parts }) = options.split
+            && (part >= parts || options.format == Format::Elf)
+        {
+            return Err(Error::Unsupported { field: Field::Split, value: parts.into() });
+        }
+        let kdump = options.format == Format::Kdump;
+        let mut params = EncodeParams {
+            page_size: source.page_size,
+            compression: if kdump { options.compression } else { Compression::Raw },
+            find_zero: kdump && options.level.contains(Level::ZERO),
+            chunk_pages: 1,
+        };
+        let parts = Workspace::divide(words, params, &options, source.end.0, source.loads.len())?;
+        params.chunk_pages = (parts.chunk.len() >> source.page_size.shift()).min(256);
+        let mut report = Report::new(options, source.left_out, source.incomplete);
+        if kernel.is_none() {
+            report.keep_all(if source.vmcoreinfo.is_some() {
+                Reason::NoKernel
+            } else {
+                Reason::NoVmcoreInfo
+            });
+        }
+        Ok(Self {
+            source,
+            filter: kernel.map(|kernel| Filter::new(kernel, options.level)),
+            params,
+            phase: Phase::Scan,
+            stage: Stage::Select(0),
+            frames: Frames::new(parts.known, parts.kept, parts.whole, source.end),
+            filter_scratch: parts.filter,
+            scratch: parts.scratch,
+            chunk_bytes: parts.chunk,
+            writer: Writer::Waiting(parts.tables, parts.data),
+            extents: Extents::default(),
+            loads: Loads::new(source.loads, parts.loads, source.page_size),
+            segments: 0,
+            part: 0..0,
+            rank: 0,
+            pfns: source.end..source.end,
+            handed_out: 0,
+            committed: 0,
+            report,
+        })
+    }
+
+    /// How to encode chunks.
+    #[must_use]
+    pub fn params(&self) -> EncodeParams {
+        self.params
+    }
+
+    /// How far the dump is.
+    #[must_use]
+    pub fn progress(&self) -> Progress {
+        let (done, total) = match self.phase {
+            Phase::Scan => (self.frames.slice().start, self.frames.end()),
+            _ => (
+                self.report.saved.saturating_add(self.report.lost),
+                self.part.end.saturating_sub(self.part.start),
+            ),
+        };
+        Progress { phase: self.phase, done, total }
+    }
+
+    /// What the dump did so far.
+    #[must_use]
+    pub fn report(&self) -> &Report {
+        &self.report
+    }
+
+    /// Does some of the work up to the next chunk: a few milliseconds' worth.
+    ///
+    /// # Errors
+    /// Those of `out`, of the tables of page frames, and values that the output's format cannot hold. None can be
+    /// retried.
+    pub fn next_chunk(&mut self, memory: &mut dyn PhysMemory, out: &mut dyn WriteAt) -> Result<Next, Error> {
+        match (self.phase, self.stage) {
+            (Phase::Written | Phase::Finished, _) => return Ok(Next::Done),
+            (Phase::Scan, Stage::Select(start)) if start >= self.frames.end() => {
+                self.end_scan(memory, out)?
+            }
+            (Phase::Write, Stage::Select(start)) if start >= self.frames.end() => self.end_write(out)?,
+            (_, Stage::Select(start)) => self.select(start, memory)?,
+            (_, Stage::TestZero(from)) => self.test_zero(from, memory),
+            (Phase::Scan, _) => self.count(),
+            (Phase::Write, Stage::Ready) => {
+                if let Writer::Kdump(writer) = &mut self.writer {
+                    writer.bitmaps(&self.frames, out)?;
+                }
+                self.stage = Stage::HandOut(self.frames.slice().start);
+            }
+            (Phase::Write, Stage::HandOut(from)) => {
+                let chunk = if let Writer::Kdump(_) = self.writer {
+                    self.hand_out(from)
+                } else {
+                    self.hand_out_extent(from, out)?
+                };
+                if let Some(chunk) = chunk {
+                    self.handed_out = self.handed_out.saturating_add(1);
+                    return Ok(Next::Chunk(chunk));
+                }
+            }
+        }
+        Ok(Next::Again(self.progress()))
+    }
+
+    /// Writes an encoded chunk; `bytes` is what [`encode_chunk`](super::encode_chunk) wrote to its buffer.
+    ///
+    /// # Errors
+    /// [`Error::OutOfOrder`], [`Error::Changed`], and those of `out`.
+    pub fn commit_chunk(
+        &mut self,
+        chunk: &Chunk,
+        encoded: &Encoded,
+        bytes: &[u8],
+        out: &mut dyn WriteAt,
+    ) -> Result<(), Error> {
+        if chunk.sequence != self.committed {
+            return Err(Error::OutOfOrder { expected: self.committed });
+        }
+        let bytes = bytes.get(..encoded.bytes()).unwrap_or(bytes);
+        match &mut self.writer {
+            Writer::Kdump(writer) => writer.commit(chunk, encoded, bytes, out)?,
+            Writer::Elf(writer) => writer.commit(chunk, encoded, bytes, out)?,
+            Writer::Waiting(..) | Writer::Gone => return Err(Error::OutOfOrder { expected: 0 }),
+        }
+        self.committed = self.committed.saturating_add(1);
+        self.report.add(chunk, encoded);
+        Ok(())
+    }
+
+    /// Completes the output when every chunk was committed.
+    ///
+    /// # Errors
+    /// [`Error::OutOfOrder`] if chunks are missing, and those of `out`.
+    pub fn finish(&mut self, out: &mut dyn WriteAt) -> Result<&Report, Error> {
+        if self.phase == Phase::Finished {
+            return Ok(&self.report);
+        }
+        if self.phase != Phase::Written || self.committed != self.handed_out {
+            return Err(Error::OutOfOrder { expected: self.committed });
+        }
+        let incomplete = self.report.incomplete || self.report.lost > 0;
+        match &mut self.writer {
+            Writer::Kdump(writer) => {
+                writer.finish(incomplete, out)?;
+                self.report.written = writer.written();
+            }
+            Writer::Elf(writer) => {
+                writer.finish(incomplete, out)?;
+                self.report.written = writer.written();
+            }
+            Writer::Waiting(..) | Writer::Gone => return Err(Error::OutOfOrder { expected: 0 }),
+        }
+        self.phase = Phase::Finished;
+        Ok(&self.report)
+    }
+
+    /// Does some of the work on this thread; the phase is [`Phase::Finished`] when the output is whole.
+    ///
+    /// # Errors
+    /// Those of [`next_chunk`](Self::next_chunk), [`commit_chunk`](Self::commit_chunk) and [`finish`](Self::finish).
+    pub fn step(&mut self, memory: &mut dyn PhysMemory, out: &mut dyn WriteAt) -> Result<Progress, Error> {
+        match self.next_chunk(memory, out)? {
+            Next::Again(_) => {}
+            Next::Chunk(chunk) => {
+                let encoded = encode_chunk(&self.params, &chunk, memory, self.scratch, self.chunk_bytes)?;
+                let bytes = mem::take(&mut self.chunk_bytes);
+                let result = self.commit_chunk(&chunk, &encoded, bytes, out);
+                self.chunk_bytes = bytes;
+                result?;
+            }
+            Next::Done => {
+                self.finish(out)?;
+            }
+        }
+        Ok(self.progress())
+    }
+}

@@ -1,0 +1,104 @@
+//! The pass that writes: chunks handed out, slice by slice of memory.
+
+use vmcore_format::{Pfn, WriteAt};
+
+use super::{Dumper, Stage, Writer};
+use crate::bits;
+use crate::dump::extent::Extent;
+use crate::dump::{CHUNK_FRAMES, Chunk, Error, Phase, window};
+
+impl Dumper<'_> {
+    /// All was handed out.
+    pub(super) fn end_write(&mut self, out: &mut dyn WriteAt) -> Result<(), Error> {
+        let ended = self.extents.finish();
+        self.write_segments(ended, out)?;
+        if let (Writer::Kdump(writer), Some(split)) = (&mut self.writer, self.report.options.split) {
+            let start = if split.part == 0 { Pfn(0) } else { self.pfns.start };
+            writer.set_pfns(start..self.pfns.end);
+        }
+        self.phase = Phase::Written;
+        Ok(())
+    }
+
+    fn write_segments(&mut self, extent: Option<Extent>, out: &mut dyn WriteAt) -> Result<(), Error> {
+        if let (Some(extent), Writer::Elf(writer)) = (extent, &mut self.writer) {
+            for header in self.loads.program_headers(extent) {
+                writer.segment(&header, out)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The next pages of the slice that this output takes, as many as a chunk holds.
+    pub(super) fn hand_out(&mut self, from: u64) -> Option<Chunk> {
+        let mut at = from;
+        while let Some(next) = self.frames.next_kept(at) {
+            // Ranks of the part's ends are met exactly: what comes before and after is skipped up to them.
+            if self.rank == self.part.start {
+                self.pfns.start = Pfn(next);
+            }
+            if self.rank == self.part.end {
+                self.pfns.end = Pfn(next);
+            }
+            let (first, mut pages) = self.frames.window(next);
+            let most = u64::try_from(self.params.chunk_pages).unwrap_or(u64::MAX);
+            let in_part = self.part.contains(&self.rank);
+            let limit = match self.rank {
+                rank if rank < self.part.start => self.part.start.saturating_sub(rank),
+                rank if in_part => self.part.end.saturating_sub(rank).min(most),
+                _ => u64::MAX,
+            };
+            window::truncate(&mut pages, limit, self.frames.slice().end.saturating_sub(first));
+            let last = window::ones(pages).last().unwrap_or(0);
+            at = first.saturating_add(last).saturating_add(1);
+            self.rank = self.rank.saturating_add(bits::count(&pages, 0..CHUNK_FRAMES));
+            if in_part {
+                self.stage = Stage::HandOut(at);
+                return Some(Chunk { sequence: self.handed_out, first: Pfn(first), pages, position: 0 });
+            }
+        }
+        self.stage = Stage::Select(self.frames.slice().end);
+        None
+    }
+
+    /// The next pages of the slice that stand together in one segment, as many as a chunk holds. Program headers of the
+    /// segments that end before them are written.
+    pub(super) fn hand_out_extent(
+        &mut self,
+        from: u64,
+        out: &mut dyn WriteAt,
+    ) -> Result<Option<Chunk>, Error> {
+        let mut at = from;
+        let mut chunk: Option<Chunk> = None;
+        while let Some(run) = self.frames.next_run(at) {
+            let (start, end) = (run.frames.start, run.frames.end);
+            if !run.kept {
+                let ended = self.extents.exclude(run.frames);
+                self.write_segments(ended, out)?;
+                at = end.0;
+                continue;
+            }
+            let first = chunk.map_or(start.0 & !63, |chunk| chunk.first.0);
+            let room = self.params.chunk_pages.saturating_sub(chunk.map_or(0, |chunk| chunk.len()));
+            let room = start.0.saturating_add(u64::try_from(room).unwrap_or(u64::MAX));
+            let end = Pfn(end.0.min(first.saturating_add(CHUNK_FRAMES)).min(room));
+            if end <= start || (chunk.is_some() && !self.extents.joins(start)) {
+                self.stage = Stage::HandOut(start.0);
+                return Ok(chunk);
+            }
+            let ended = self.extents.keep(start..end);
+            self.write_segments(ended, out)?;
+            let position = self.extents.position(start);
+            let chunk = chunk.get_or_insert(Chunk {
+                sequence: self.handed_out,
+                first: Pfn(first),
+                pages: [0; 4],
+                position,
+            });
+            bits::set(&mut chunk.pages, start.0.saturating_sub(first)..end.0.saturating_sub(first));
+            at = end.0;
+        }
+        self.stage = Stage::Select(self.frames.slice().end);
+        Ok(chunk)
+    }
+}

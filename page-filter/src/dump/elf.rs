@@ -1,0 +1,238 @@
+//! ELF core output.
+
+use core::ops::Range;
+
+use vmcore_format::elf::{self, Header, PF_R, PF_W, PF_X, PT_LOAD, PT_NOTE, ProgramHeader};
+use vmcore_format::{Class, PageSize, PhysAddr, WriteAt};
+
+use super::chunk::{Chunk, Encoded, EncodedPage};
+use super::extent::Extent;
+use super::kdump::copy_notes;
+use super::source::has_incomplete_flag;
+use super::{Buffer, Error, Source};
+
+/// The input's `PT_LOAD`s, in the order of `p_paddr`, gone through once as extents ascend.
+#[derive(Debug)]
+pub(super) struct Loads<'a> {
+    loads: &'a [ProgramHeader],
+    order: &'a [u32],
+    page_size: PageSize,
+    /// All before it end below the extents to come.
+    next: usize,
+}
+
+impl<'a> Loads<'a> {
+    /// `order` has one entry for each of `loads`.
+    pub(super) fn new(loads: &'a [ProgramHeader], order: &'a mut [u32], page_size: PageSize) -> Self {
+        order.iter_mut().zip(0..).for_each(|(number, at)| *number = at);
+        order.sort_unstable_by_key(|&number| (start_of(loads, number), number));
+        Self { loads, order, page_size, next: 0 }
+    }
+
+    /// Starts again.
+    pub(super) fn rewind(&mut self) {
+        self.next = 0;
+    }
+
+    /// The program headers of an extent: one for each input `PT_LOAD` that it meets, cut to what they share. Offsets
+    /// count from the start of the pages.
+    pub(super) fn program_headers(&mut self, extent: Extent) -> impl Iterator<Item = ProgramHeader> {
+        let page_size = self.page_size;
+        let addr = move |pfn| page_size.start_of(pfn).map_or(u64::MAX, |PhysAddr(addr)| addr);
+        let memory = addr(extent.start)..addr(extent.end);
+        let data_end = addr(extent.data_end);
+        let offset = extent.position.saturating_mul(page_size.bytes());
+        let loads = self.loads;
+        let load_of = move |&number: &u32| usize::try_from(number).ok().and_then(|number| loads.get(number));
+        while self
+            .order
+            .get(self.next)
+            .and_then(load_of)
+            .is_some_and(|load| load.memory().end <= memory.start)
+        {
+            self.next = self.next.saturating_add(1);
+        }
+        let whole = ProgramHeader {
+            p_type: PT_LOAD,
+            p_flags: PF_R | PF_W | PF_X,
+            p_paddr: memory.start,
+            p_memsz: memory.end.saturating_sub(memory.start),
+            ..ProgramHeader::default()
+        };
+        let end = memory.end;
+        let met = self.order.get(self.next..).unwrap_or_default().iter().filter_map(load_of);
+        let met = met.take_while(move |load| load.p_paddr < end).copied();
+        let alone = self.order.is_empty().then_some(whole);
+        met.chain(alone).filter_map(move |load| share(&load, &memory, data_end, offset))
+    }
+}
+
+fn start_of(loads: &[ProgramHeader], number: u32) -> u64 {
+    usize::try_from(number).ok().and_then(|number| loads.get(number)).map_or(0, |load| load.p_paddr)
+}
+
+/// What `load` and an extent share: the extent's memory, with data up to `data_end` that start at `offset`.
+fn share(load: &ProgramHeader, memory: &Range<u64>, data_end: u64, offset: u64) -> Option<ProgramHeader> {
+    let start = load.p_paddr.max(memory.start);
+    let end = load.memory().end.min(memory.end);
+    let p_memsz = end.checked_sub(start).filter(|&size| size > 0)?;
+    let p_filesz = data_end.min(end).saturating_sub(start);
+    // A kernel without virtual addresses in its headers has none in ours.
+    let has_vaddr = load.p_vaddr != 0;
+    let vaddr = load.p_vaddr.wrapping_add(start.wrapping_sub(load.p_paddr));
+    Some(ProgramHeader {
+        p_offset: offset.saturating_add(start.saturating_sub(memory.start)),
+        p_vaddr: if has_vaddr { vaddr } else { 0 },
+        p_paddr: start,
+        p_filesz,
+        p_memsz,
+        ..*load
+    })
+}
+
+/// Writes an ELF core: headers, notes, and from the next page boundary on the pages.
+///
+/// On an output that can be rewritten the ELF header comes first, marked as incomplete, and is written again when all is
+/// there. On a stream it comes last.
+#[derive(Debug)]
+pub(super) struct ElfWriter<'a> {
+    header: Header,
+    page_size: PageSize,
+    next_header: u64,
+    headers_end: u64,
+    /// Where the pages start.
+    pages: u64,
+    /// Where the next page of data goes if nothing is left out before it.
+    next_data: u64,
+    tables: Buffer<'a>,
+    data: Buffer<'a>,
+}
+
+impl<'a> ElfWriter<'a> {
+    /// Writes all that stands before the pages, but the program headers of memory: there will be `loads` of them.
+    pub(super) fn begin(
+        source: &Source<'a>,
+        loads: u64,
+        buffers: (Buffer<'a>, Buffer<'a>),
+        out: &mut dyn WriteAt,
+    ) -> Result<Self, Error> {
+        let (tables, data) = buffers;
+        let too_many = Error::Unsupported { field: vmcore_format::Field::EPhnum, value: loads };
+        let phnum = u32::try_from(loads).ok().and_then(|loads| loads.checked_add(1)).ok_or(too_many)?;
+        let mut header = Header::core(source.layout, source.e_machine, phnum);
+        header.e_flags = source.e_flags;
+        if header.has_section_header() && source.layout.class == Class::Bits32 {
+            return Err(too_many);
+        }
+        let notes_len = source.notes.size()?;
+        let notes = header.headers_len();
+        let page = source.page_size.bytes();
+        let pages = notes.saturating_add(notes_len).div_ceil(page).saturating_mul(page);
+        let headers_end =
+            header.headers_len().saturating_sub(u64::try_from(header.section_header_len()).unwrap_or(0));
+        let mut writer = Self {
+            header,
+            page_size: source.page_size,
+            next_header: header.e_phoff,
+            headers_end,
+            pages,
+            next_data: pages,
+            tables,
+            data,
+        };
+        if out.can_rewrite() {
+            writer.write_header(true, out)?;
+        }
+        writer.write_section_header(out)?;
+        let end = copy_notes(&mut writer.tables, source, notes, out)?;
+        writer.tables.zeros(end, pages, out)?;
+        let note = ProgramHeader {
+            p_type: PT_NOTE,
+            p_offset: notes,
+            p_filesz: notes_len,
+            p_memsz: notes_len,
+            ..ProgramHeader::default()
+        };
+        writer.append_header(&note, out)?;
+        Ok(writer)
+    }
+
+    /// Appends the program header of a stretch of memory; its `p_offset` counts from the start of the pages.
+    pub(super) fn segment(&mut self, header: &ProgramHeader, out: &mut dyn WriteAt) -> Result<(), Error> {
+        let p_offset = self.pages.saturating_add(header.p_offset);
+        self.append_header(&ProgramHeader { p_offset, ..*header }, out)
+    }
+
+    /// Writes the pages of a chunk, and zeros for what is left out before them.
+    pub(super) fn commit(
+        &mut self,
+        chunk: &Chunk,
+        encoded: &Encoded,
+        bytes: &[u8],
+        out: &mut dyn WriteAt,
+    ) -> Result<(), Error> {
+        let page = self.page_size.bytes();
+        let Some(first) = chunk.pfns().next() else { return Ok(()) };
+        let mut rest = bytes;
+        for (pfn, encoded) in chunk.pfns().zip(encoded.pages()) {
+            let position = chunk.position.saturating_add(pfn.0.saturating_sub(first.0));
+            let at = self.pages.saturating_add(position.saturating_mul(page));
+            self.data.zeros(self.next_data, at, out)?;
+            self.next_data = at.saturating_add(page);
+            match encoded {
+                EncodedPage::Data(_) => {
+                    let (now, later) = rest.split_at(self.page_size.len().min(rest.len()));
+                    self.data.put(at, now, out)?;
+                    rest = later;
+                }
+                EncodedPage::Lost | EncodedPage::Zero => self.data.zeros(at, self.next_data, out)?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes what is still held, then the ELF header.
+    pub(super) fn finish(&mut self, incomplete: bool, out: &mut dyn WriteAt) -> Result<(), Error> {
+        self.tables.flush(out)?;
+        self.data.flush(out)?;
+        out.sync().map_err(|code| Error::Io { code })?;
+        self.write_header(incomplete, out)?;
+        out.sync().map_err(|code| Error::Io { code })
+    }
+
+    /// Bytes handed to the output so far.
+    pub(super) fn written(&self) -> u64 {
+        self.tables.written().saturating_add(self.data.written())
+    }
+
+    fn append_header(&mut self, header: &ProgramHeader, out: &mut dyn WriteAt) -> Result<(), Error> {
+        let mut bytes = [0; 56];
+        let len = header.encode(self.header.layout, &mut bytes)?;
+        let at = self.next_header;
+        self.next_header = at.saturating_add(u64::try_from(len).unwrap_or(0));
+        if self.next_header > self.headers_end {
+            return Err(Error::Changed);
+        }
+        self.tables.put(at, bytes.get(..len).unwrap_or_default(), out)
+    }
+
+    fn write_header(&mut self, incomplete: bool, out: &mut dyn WriteAt) -> Result<(), Error> {
+        let mut header = self.header;
+        if has_incomplete_flag(header.e_machine) {
+            header.e_flags &= !elf::INCOMPLETE;
+            if incomplete {
+                header.e_flags |= elf::INCOMPLETE;
+            }
+        }
+        let mut bytes = [0; 64];
+        let len = header.encode(&mut bytes)?;
+        self.tables.put(0, bytes.get(..len).unwrap_or_default(), out)?;
+        self.tables.flush(out)
+    }
+
+    fn write_section_header(&mut self, out: &mut dyn WriteAt) -> Result<(), Error> {
+        let mut bytes = [0; 64];
+        let len = self.header.encode_section_header(&mut bytes)?;
+        self.tables.put(self.header.e_shoff, bytes.get(..len).unwrap_or_default(), out)
+    }
+}

@@ -1,0 +1,45 @@
+//! The dump: pages told apart, packed and written, in the caller's memory and at the caller's pace.
+//!
+//! [`Dumper`] is the whole of it. It takes a [`Source`] (what the input says about the machine), a
+//! [`Kernel`](crate::Kernel), [`Options`] and a workspace, reads a [`PhysMemory`](crate::PhysMemory) and writes to a
+//! [`WriteAt`](vmcore_format::WriteAt). Nothing else is allocated, opened or kept.
+//!
+//! * Kdump-compressed: header version 6 in the layout of the dumped machine. Zero pages share one page of the file.
+//! * ELF: each page is written once, from a page boundary of the file on, so that readers can map it. An excluded run shorter than
+//!   [`EXCLUDED_RUN`] between two kept pages is written as zeros; a longer one ends the segment, whose tail it becomes
+//!   (`p_filesz` < `p_memsz`). Where several `PT_LOAD`s of the input hold the same memory, so do the output's, over the
+//!   same bytes of the file. Zero pages are excluded pages.
+//! * A page that cannot be read is lost: its descriptor has no data (ELF: zeros), and the dump stays marked as incomplete.
+
+mod error;
+mod options;
+mod window;
+
+mod buffer;
+mod chunk;
+mod extent;
+mod source;
+
+mod frames;
+mod report;
+mod workspace;
+
+mod kdump;
+
+mod elf;
+
+mod dumper;
+
+use buffer::Buffer;
+use frames::Frames;
+
+pub use chunk::{CHUNK_FRAMES, Chunk, EncodeParams, Encoded, encode_chunk};
+pub use dumper::{Dumper, Next};
+pub use error::Error;
+pub use extent::EXCLUDED_RUN;
+pub use options::{Format, Options, Split};
+pub use report::{NAMED_FAULTS, Outcome, Phase, Progress, Reason, Report};
+pub use source::{NoteBytes, Source};
+
+#[cfg(test)]
+mod tests;

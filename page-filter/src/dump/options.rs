@@ -1,0 +1,44 @@
+//! What the caller asks of a dump.
+
+use vmcore_format::kdump::Compression;
+
+use crate::Level;
+
+/// The format of the output.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// A kdump-compressed file, header version 6.
+    Kdump,
+    /// An ELF core.
+    Elf,
+}
+
+/// One file of a split set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Split {
+    /// The number of this file, from 0.
+    pub part: u32,
+    /// The number of files.
+    pub parts: u32,
+}
+
+/// What the caller asks of a dump.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Options {
+    /// Which pages to leave out.
+    pub level: Level,
+    /// How pages are packed. An ELF core holds them as they are.
+    pub compression: Compression,
+    /// The format of the output.
+    pub format: Format,
+    /// Which part of the pages this output takes: those with a rank among the kept ones in
+    /// `total * part / parts .. total * (part + 1) / parts`. Kdump-compressed only.
+    pub split: Option<Split>,
+}
+
+impl Default for Options {
+    /// Everything but zero pages, as they are, in one kdump-compressed file.
+    fn default() -> Self {
+        Self { level: Level::ZERO, compression: Compression::Raw, format: Format::Kdump, split: None }
+    }
+}

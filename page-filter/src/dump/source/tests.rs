@@ -1,0 +1,68 @@
+use std::vec;
+
+use vmcore_format::kdump::Part;
+
+use super::*;
+
+/// The first 8120 bytes of a Linux 6.1 vmcore: headers and notes, as `vmcore-format/testdata/README.md` describes.
+const VMCORE: &[u8] = include_bytes!("../../../../vmcore-format/testdata/vmcore-6.1-x86_64.core");
+
+#[test]
+fn a_vmcore_says_what_readelf_and_its_text_say() {
+    let mut table = [ProgramHeader::default(); 8];
+    let core = ElfCore::open(&VMCORE, &mut table).unwrap();
+    let mut text = [0; 8192];
+    let source = Source::of_elf(&core, &mut text).unwrap();
+    let info = source.vmcoreinfo.unwrap();
+    assert_eq!((source.layout, source.e_machine), (Layout::LE64, EM_X86_64));
+    assert_eq!(source.page_size, PageSize::KIB_4);
+    assert!(source.incomplete, "the pages were cut off");
+    assert_eq!(source.utsname.get(UtsField::Release), info.os_release().unwrap().as_bytes());
+    assert_eq!(source.utsname.get(UtsField::Machine), b"x86_64");
+    assert_eq!(source.phys_base, info.number("phys_base").unwrap().cast_unsigned());
+    assert_eq!(source.phys_base, phys_base_of_text(EM_X86_64, core.loads()));
+    assert_eq!(source.crash_time, info.crash_time().unwrap());
+    // The text is where the source says in the bytes of the notes, however they are read.
+    for piece in [1, 7, 1000, 8192] {
+        let (mut notes, mut bytes, mut at) = (vec![], vec![0; piece], 0);
+        loop {
+            let len = source.notes.read(at, &mut bytes).unwrap();
+            if len == 0 {
+                break;
+            }
+            notes.extend_from_slice(&bytes[..len]);
+            at += len as u64;
+        }
+        assert_eq!(notes.len() as u64, source.notes.size().unwrap());
+        assert_eq!(notes[source.vmcoreinfo_offset as usize..][..info.text().len()], *info.text());
+    }
+    assert_eq!(
+        Source::of_elf(&core, &mut [0; 100]).unwrap_err(),
+        Error::BufferTooSmall { needed: info.text().len() as u64 }
+    );
+}
+
+#[test]
+fn a_kdump_file_says_what_its_headers_say() {
+    let mut bytes = vec![0; 5 * 4096];
+    let mut put = |at: usize, value: &[u8]| bytes[at..at + value.len()].copy_from_slice(value);
+    put(0, b"KDUMP   \x06");
+    put(12 + 2 * 65, b"6.1.0-test");
+    put(12 + 4 * 65, b"aarch64");
+    put(408, &77_u64.to_le_bytes());
+    for (at, value) in [(424, 8_u32), (428, 4096), (432, 1), (436, 2), (440, 9), (460, 5), (4096 + 8, 9)] {
+        put(at, &value.to_le_bytes());
+    }
+    put(4096, &0x4000_u64.to_le_bytes());
+    put(4096 + 96, &9_u64.to_le_bytes());
+    let bytes: &[u8] = &bytes;
+    let (mut parts, mut index) = ([Part::new(&bytes)], [0]);
+    let file = KdumpFile::open(&mut parts, &mut index).unwrap();
+    let source = Source::of_kdump(&file, &mut []).unwrap();
+    assert_eq!((source.e_machine, source.end, source.nr_cpus), (EM_AARCH64, Pfn(9), 5));
+    assert_eq!((source.crash_time, source.phys_base), (77, 0x4000));
+    assert_eq!(source.left_out, Level::ZERO | Level::USER);
+    assert_eq!(source.utsname.get(UtsField::Release), b"6.1.0-test");
+    assert!(source.incomplete && source.vmcoreinfo.is_none() && source.loads.is_empty());
+    assert_eq!(source.notes.size(), Ok(0));
+}
