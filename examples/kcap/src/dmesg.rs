@@ -58,8 +58,10 @@ fn read_virt(
             _ => Fault::Hole,
         });
     }
+    // Hypervisors write no virtual addresses; s390 has memory from 0 on at its physical addresses.
     let holds = |load: &&ProgramHeader| {
-        load.p_vaddr != 0 && addr.0.checked_sub(load.p_vaddr).is_some_and(|into| into < load.p_memsz)
+        (load.p_vaddr != 0 || load.p_paddr == 0)
+            && addr.0.checked_sub(load.p_vaddr).is_some_and(|into| into < load.p_memsz)
     };
     let load = loads.iter().find(holds).ok_or(Fault::Hole)?;
     let into = addr.0.wrapping_sub(load.p_vaddr);

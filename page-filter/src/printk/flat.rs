@@ -61,7 +61,6 @@ mod tests {
             BASE + 12
         );
         let mut machine = Machine::new(Layout::BE32, &info);
-        // A 32-bit kernel's pointers reach no further than this: the ring stands at 0x100.
         machine.put(4, &log_buf_len.to_be_bytes());
         machine.put(8, &log_end.to_be_bytes());
         machine.put(0x100, text);

@@ -8,5 +8,7 @@
 
 mod machine;
 
+mod logs;
+
 mod refused;
 mod saved;
