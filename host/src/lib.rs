@@ -1,1 +1,17 @@
-//! What kcapture needs of a Linux host with std: files.
+//! What kcapture needs of a Linux host with std: files as [`ReadAt`](vmcore_format::ReadAt) and
+//! [`WriteAt`](vmcore_format::WriteAt), streams, and what the kernel says about memory.
+//!
+//! Error codes are errno values, as the kernel gave them ([`describe`] puts one into words).
+#![forbid(unsafe_code)]
+
+mod errno;
+mod input;
+mod memory;
+mod output;
+mod stream;
+
+pub use errno::{EINVAL, EIO, ENOMEM, ENOSPC, EPIPE, describe};
+pub use input::Input;
+pub use memory::{available_memory, peak_memory};
+pub use output::{IfExists, Output};
+pub use stream::Stream;

@@ -39,6 +39,8 @@ mod sanity;
 
 mod filter;
 
+pub mod printk;
+
 #[cfg(test)]
 mod test_machine;
 

@@ -1,0 +1,313 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::error::ErrorKind;
+use clap::{Args, CommandFactory, Parser, Subcommand};
+
+use crate::messages;
+
+/// Saves, reads and inspects Linux crash dumps.
+///
+/// FILE and IN are an ELF core (/proc/vmcore, a saved vmcore, QEMU's dump-guest-memory), a kdump-compressed file, or
+/// a flattened stream of either: the content tells.
+#[derive(Debug, Parser)]
+#[command(name = "kcap", version, after_help = EXIT_STATUS, max_term_width = 100)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+const EXIT_STATUS: &str = "\
+Exit status:
+  0   done
+  1   failed: there is no usable output
+  3   saved, but incomplete: the storage was full, or memory could not be read
+  4   saved, but more was kept than asked: a rule could not run (the report says which and why)
+  64  wrong usage";
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Save a dump: leave out the pages of a dump level, compress the rest
+    #[command(override_usage = DUMP_USAGE, after_help = DUMP_HELP)]
+    Dump(DumpArgs),
+    /// Join the parts of a split dump, or make a plain file of a flattened stream
+    #[command(after_help = EXIT_STATUS)]
+    Merge(MergeArgs),
+    /// Say what a file is: format, kernel, crash time, memory, pages of each kind
+    Info(InfoArgs),
+    /// List the page frames that a file holds, one half-open range `start end` (hexadecimal) a line
+    Pages(FileArgs),
+    /// Copy bytes of physical memory to standard output
+    Read(ReadArgs),
+    /// Print the kernel's log, as vmcore-dmesg does
+    Dmesg(FileArgs),
+}
+
+const DUMP_USAGE: &str = "\
+kcap dump [OPTIONS] IN OUT
+       kcap dump -F [OPTIONS] IN
+       kcap dump --split [OPTIONS] IN OUT1 OUT2...";
+
+const DUMP_HELP: &str = "\
+Dump level: the sum of what to leave out.
+  1   pages full of zeros
+  2   page cache without private data
+  4   page cache (implies 2)
+  8   memory of user processes
+  16  free pages
+A page is kept whenever its kind is in doubt. Less memory takes more passes over the
+input, never a temporary file; 1M is enough for any machine with pages of 4 KiB.
+
+Examples:
+  kcap dump -l -d 31 /proc/vmcore /var/crash/vmcore
+  kcap dump -F -z -d 31 /proc/vmcore | ssh host 'cat > vmcore.flat'
+
+Exit status:
+  0   done
+  1   failed: there is no usable output
+  3   saved, but incomplete: the storage was full, or memory could not be read
+  4   saved, but more was kept than asked: a rule could not run (the report says which and why)
+  64  wrong usage";
+
+#[derive(Debug, Args)]
+pub(crate) struct DumpArgs {
+    /// What to leave out: 0 (nothing) to 31 (zero, cache, user and free pages)
+    #[arg(short = 'd', long = "dump-level", value_name = "LEVEL", default_value_t = 0,
+          value_parser = clap::value_parser!(u8).range(0..=31))]
+    pub(crate) level: u8,
+    /// Compress each page with zlib
+    #[arg(short = 'c', long, overrides_with_all = ["lzo", "snappy", "zstd", "raw"])]
+    pub(crate) zlib: bool,
+    /// Compress each page with LZO
+    #[arg(short = 'l', long, overrides_with_all = ["zlib", "snappy", "zstd", "raw"])]
+    pub(crate) lzo: bool,
+    /// Compress each page with snappy
+    #[arg(short = 'p', long, overrides_with_all = ["zlib", "lzo", "zstd", "raw"])]
+    pub(crate) snappy: bool,
+    /// Compress each page with zstd
+    #[arg(short = 'z', long, overrides_with_all = ["zlib", "lzo", "snappy", "raw"])]
+    pub(crate) zstd: bool,
+    /// Do not compress (the default); of several such options the last counts
+    #[arg(long, overrides_with_all = ["zlib", "lzo", "snappy", "zstd"])]
+    pub(crate) raw: bool,
+    /// Write an ELF core file, which is never compressed
+    #[arg(short = 'E', long, conflicts_with_all = ["zlib", "lzo", "snappy", "zstd", "split"])]
+    pub(crate) elf: bool,
+    /// Write a flattened stream to standard output, messages to standard error
+    #[arg(short = 'F', long, conflicts_with_all = ["split", "force"])]
+    pub(crate) flattened: bool,
+    /// Write a set of files that together are the dump
+    #[arg(long)]
+    pub(crate) split: bool,
+    /// Overwrite an output that exists
+    #[arg(short = 'f', long)]
+    pub(crate) force: bool,
+    /// Work in this much memory (K, M, G) [default: what suits the machine]
+    #[arg(long, value_name = "SIZE", value_parser = parse_size)]
+    pub(crate) memory: Option<u64>,
+    /// Compress in this many threads (at present always one)
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) num_threads: u32,
+    /// What to say, the sum of: 1 progress, 2 common, 4 error, 8 debug, 16 report
+    #[arg(long, value_name = "N", default_value_t = messages::DEFAULT,
+          value_parser = clap::value_parser!(u8).range(0..=31))]
+    pub(crate) message_level: u8,
+    /// Write a report of the dump as JSON
+    #[arg(long, value_name = "FILE")]
+    pub(crate) report: Option<PathBuf>,
+    /// A further part of the split set that is read (repeatable)
+    #[arg(long = "input", value_name = "FILE")]
+    pub(crate) inputs: Vec<PathBuf>,
+    /// IN, then OUT; with --split several of them; with -F none
+    #[arg(value_name = "FILE", required = true)]
+    pub(crate) files: Vec<PathBuf>,
+}
+
+impl Cli {
+    /// What the parser cannot check.
+    pub(crate) fn check(&self) -> Result<(), clap::Error> {
+        let Command::Dump(args) = &self.command else { return Ok(()) };
+        if args.paths().is_some() {
+            return Ok(());
+        }
+        let wanted = match (args.flattened, args.split) {
+            (true, _) => "-F takes IN and no OUT: the stream goes to standard output",
+            (_, true) => "--split takes IN and at least two OUTs",
+            _ => "IN and one OUT are needed",
+        };
+        let mut command = Self::command();
+        command.build();
+        let dump = command
+            .find_subcommand_mut("dump")
+            .map(|dump| dump.error(ErrorKind::WrongNumberOfValues, wanted));
+        Err(dump.unwrap_or_else(|| command.error(ErrorKind::WrongNumberOfValues, wanted)))
+    }
+}
+
+impl DumpArgs {
+    /// IN with its further parts, and the outputs; `None` if their number does not fit the other options.
+    pub(crate) fn paths(&self) -> Option<(Vec<PathBuf>, &[PathBuf])> {
+        let (first, outputs) = self.files.split_first()?;
+        let fits = match outputs {
+            [] => self.flattened,
+            [_] => !self.flattened && !self.split,
+            _ => self.split,
+        };
+        fits.then(|| (with_parts(first, &self.inputs), outputs))
+    }
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct MergeArgs {
+    /// Overwrite an output that exists
+    #[arg(short = 'f', long)]
+    pub(crate) force: bool,
+    /// What to say, the sum of: 1 progress, 2 common, 4 error, 8 debug
+    #[arg(long, value_name = "N", default_value_t = messages::DEFAULT,
+          value_parser = clap::value_parser!(u8).range(0..=31))]
+    pub(crate) message_level: u8,
+    /// The file to write
+    #[arg(value_name = "OUT")]
+    pub(crate) output: PathBuf,
+    /// The parts of a split set in any order, or one flattened file
+    #[arg(value_name = "IN", required = true)]
+    pub(crate) inputs: Vec<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct FileArgs {
+    /// The dump
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+    /// A further part of a split set (repeatable)
+    #[arg(long = "input", value_name = "FILE")]
+    inputs: Vec<PathBuf>,
+}
+
+impl FileArgs {
+    /// All parts.
+    pub(crate) fn paths(&self) -> Vec<PathBuf> {
+        with_parts(&self.file, &self.inputs)
+    }
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct InfoArgs {
+    #[command(flatten)]
+    pub(crate) file: FileArgs,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ReadArgs {
+    #[command(flatten)]
+    pub(crate) file: FileArgs,
+    /// The physical address of the first byte, decimal or 0x hexadecimal
+    #[arg(long, value_name = "A", value_parser = parse_number)]
+    pub(crate) paddr: u64,
+    /// How many bytes, decimal or 0x hexadecimal; K, M and G may follow
+    #[arg(long, value_name = "N", value_parser = parse_size)]
+    pub(crate) len: u64,
+}
+
+fn with_parts(first: &PathBuf, more: &[PathBuf]) -> Vec<PathBuf> {
+    core::iter::once(first).chain(more).cloned().collect()
+}
+
+fn parse_number(text: &str) -> Result<u64, String> {
+    let number = match text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")) {
+        Some(hex) => u64::from_str_radix(hex, 16),
+        None => text.parse(),
+    };
+    number.map_err(|error| error.to_string())
+}
+
+fn parse_size(text: &str) -> Result<u64, String> {
+    let shift = match text.as_bytes().last() {
+        Some(b'K' | b'k') => 10,
+        Some(b'M' | b'm') => 20,
+        Some(b'G' | b'g') => 30,
+        _ => return parse_number(text),
+    };
+    let digits = text.get(..text.len().saturating_sub(1)).unwrap_or_default();
+    let bytes = parse_number(digits)?.checked_mul(1 << shift);
+    bytes.ok_or_else(|| "number too large".into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn dump(line: &str) -> Option<DumpArgs> {
+        match Cli::try_parse_from(line.split_whitespace()).ok()?.command {
+            Command::Dump(args) => Some(args),
+            _ => None,
+        }
+    }
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn the_line_of_the_kdump_service_works() {
+        let args = dump("kcap dump -l --message-level 7 -d 31 /proc/vmcore /out/vmcore").unwrap();
+        assert_eq!((args.lzo, args.level, args.message_level), (true, 31, 7));
+        let (inputs, outputs) = args.paths().unwrap();
+        assert_eq!((inputs, outputs), (vec!["/proc/vmcore".into()], &["/out/vmcore".into()][..]));
+    }
+
+    #[test]
+    fn of_several_codecs_the_last_counts() {
+        let args = dump("kcap dump -c -z -l in out").unwrap();
+        assert_eq!((args.zlib, args.zstd, args.lzo, args.raw), (false, false, true, false));
+        let args = dump("kcap dump -c --raw in out").unwrap();
+        assert_eq!((args.zlib, args.raw), (false, true));
+    }
+
+    #[test]
+    fn the_number_of_files_fits_the_mode() {
+        for (line, fits) in [
+            ("kcap dump in", false),
+            ("kcap dump in out", true),
+            ("kcap dump in out more", false),
+            ("kcap dump -F in", true),
+            ("kcap dump -F in out", false),
+            ("kcap dump --split in out", false),
+            ("kcap dump --split in out more", true),
+        ] {
+            assert_eq!(dump(line).unwrap().paths().is_some(), fits, "{line}");
+        }
+    }
+
+    #[test]
+    fn what_does_not_go_together_is_refused() {
+        for line in [
+            "-E -c in out",
+            "-E --split in a b",
+            "-F --split in",
+            "-d 32 in out",
+            "-d -1 in out",
+            "--num-threads 0 in out",
+            "--message-level 32 in out",
+            "--memory 1T in out",
+            "--nonsense in out",
+        ] {
+            assert!(dump(&format!("kcap dump {line}")).is_none(), "{line}");
+        }
+    }
+
+    #[test]
+    fn sizes_have_suffixes() {
+        assert_eq!(parse_size("1M"), Ok(1 << 20));
+        assert_eq!(parse_size("0x10k"), Ok(16 << 10));
+        assert_eq!(parse_size("4096"), Ok(4096));
+        assert!(parse_size("M").is_err());
+        assert!(parse_size("").is_err());
+        assert!(parse_size("18446744073709551615K").is_err());
+    }
+}

@@ -1,0 +1,112 @@
+//! `kcap info`: what a file is.
+
+use std::io::{self, BufWriter, Write};
+
+use page_filter::{Counts, PageKind};
+use serde_json::{Value, json};
+
+use crate::args::InfoArgs;
+use crate::count::{self, Extent};
+use crate::exit::{Exit, Failure};
+use crate::facts::{Facts, input_json};
+use crate::input::{Format, Opened, with_opened};
+use crate::ranges::Ranges;
+use crate::words;
+
+/// The version of the JSON object's shape: it grows when a key changes its meaning or goes.
+const VERSION: u32 = 1;
+
+/// Everything that is said.
+struct Info {
+    facts: Facts,
+    known: Extent,
+    held: Extent,
+    counts: Option<Counts>,
+}
+
+/// Runs the command.
+pub(crate) fn run(args: &InfoArgs) -> Result<Exit, Failure> {
+    with_opened(&args.file.paths(), |mut opened| {
+        let info = collect(&mut opened)?;
+        let text = if args.json { json_text(&opened, &info) } else { plain_text(&opened, &info) };
+        let mut out = BufWriter::new(io::stdout().lock());
+        out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(|error| Failure::stdout(&error))?;
+        Ok(Exit::Done)
+    })
+}
+
+fn collect(opened: &mut Opened<'_>) -> Result<Info, Failure> {
+    let mut kernel = opened.kernel();
+    let facts = Facts::collect(&opened.machine, &mut kernel, &mut *opened.memory);
+    let table =
+        |fault| Failure::of_table(opened.paths.first().map_or("".as_ref(), |path| path.as_path()), fault);
+    let known = Extent::collect(Ranges::known(), &mut *opened.memory).map_err(table)?;
+    let held = Extent::collect(Ranges::held(), &mut *opened.memory).map_err(table)?;
+    let counts = match &mut kernel {
+        Some(Ok(kernel)) if kernel.no_mem_map().is_none() => {
+            count::by_kind(&opened.machine, kernel, &mut *opened.memory).ok().map(|(counts, _)| counts)
+        }
+        _ => None,
+    };
+    Ok(Info { facts, known, held, counts })
+}
+
+fn json_text(opened: &Opened<'_>, info: &Info) -> String {
+    let page_size = opened.machine.page_size.bytes();
+    let object = json!({
+        "schema": "kcapture.info",
+        "version": VERSION,
+        "input": Value::Object(input_json(opened)),
+        "kernel": info.facts.json(),
+        "pages": {
+            "known": count::pages_json(info.known.frames, page_size),
+            "held": count::pages_json(info.held.frames, page_size),
+        },
+        "ranges": count::ranges_json(info.known.ranges.iter().cloned()),
+        "range_count": info.known.count,
+        "holes": count::ranges_json(info.known.holes()),
+        "kinds": info.counts.as_ref().map(|counts| count::kinds_json(counts, page_size)),
+    });
+    format!("{object:#}\n")
+}
+
+fn plain_text(opened: &Opened<'_>, info: &Info) -> String {
+    let page_size = opened.machine.page_size;
+    let bytes = |frames: u64| words::size(frames.saturating_mul(page_size.bytes()));
+    let mut lines = format_lines(opened);
+    lines.extend(info.facts.lines());
+    lines.push(("memory", format!("{} ({} page frames)", bytes(info.known.frames), info.known.frames)));
+    lines.push(("held", format!("{} ({} page frames)", bytes(info.held.frames), info.held.frames)));
+    for range in &info.known.ranges {
+        let addr = |pfn| page_size.start_of(pfn).map_or(u64::MAX, |addr| addr.0);
+        let frames = range.end.0.saturating_sub(range.start.0);
+        lines.push(("range", format!("{:#x}-{:#x} ({})", addr(range.start), addr(range.end), bytes(frames))));
+    }
+    if let Some(counts) = &info.counts {
+        for kind in PageKind::ALL.into_iter().filter(|kind| *kind != PageKind::Zero) {
+            let pages = counts.pages(kind);
+            lines.push((words::kind(kind), format!("{pages} pages ({})", bytes(pages))));
+        }
+    }
+    lines.into_iter().map(|(name, value)| format!("{name:<14}{value}\n")).collect()
+}
+
+fn format_lines(opened: &Opened<'_>) -> Vec<(&'static str, String)> {
+    let flattened = if opened.flattened { ", flattened" } else { "" };
+    let mut lines = Vec::new();
+    match opened.format {
+        Format::Elf => lines.push(("format", format!("ELF core{flattened}"))),
+        Format::Kdump { compression, header_version } => {
+            lines.push(("format", format!("kdump-compressed, version {header_version}{flattened}")));
+            lines.push(("level", opened.machine.left_out.bits().to_string()));
+            lines.push(("compression", compression.map_or("contradictory", words::compression).into()));
+        }
+    }
+    if opened.paths.len() > 1 {
+        lines.push(("parts", opened.paths.len().to_string()));
+    }
+    if opened.machine.incomplete {
+        lines.push(("incomplete", "yes: pages are missing".into()));
+    }
+    lines
+}

@@ -1,0 +1,226 @@
+//! The dump that is read: recognised by its content, whatever its name.
+
+use std::path::{Path, PathBuf};
+
+use host::Input;
+use page_filter::codec::DecodeScratch;
+use page_filter::dump::Source;
+use page_filter::{ElfMemory, KdumpMemory, Kernel, KernelError, LoadSlot, Machine, PhysMemory};
+use vmcore_format::elf::{EM_386, EM_ARM, EM_PPC, ElfCore, ProgramHeader};
+use vmcore_format::flattened::{Extent, Flattened, is_flattened};
+use vmcore_format::kdump::{Compression, KdumpFile, Part, is_kdump};
+use vmcore_format::{Class, Error, Layout, ReadAt};
+
+use crate::exit::Failure;
+
+/// Entries of the index into a kdump file's bitmap: half a mebibyte, a look-up back costs a few KiB of reading for
+/// each tebibyte of memory.
+pub(crate) const RANK_INDEX_LEN: usize = 0x1_0000;
+
+/// Room for VMCOREINFO, in bytes; kernels leave at most a few KiB.
+const VMCOREINFO_LEN: usize = 1 << 20;
+
+/// Room for one page as it stands in the file and sixteen decoded ones, of the largest page size.
+const DECODED_LEN: usize = 17 << 16;
+
+/// The bytes of a file's dump: as they stand, or out of a flattened stream.
+pub(crate) enum View<'a> {
+    Plain(&'a Input),
+    Flattened(Flattened<'a, Input>),
+}
+
+impl ReadAt for View<'_> {
+    fn read_at(&self, offset: u64, buf: &mut [u8]) -> Result<(), i32> {
+        match self {
+            Self::Plain(input) => input.read_at(offset, buf),
+            Self::Flattened(stream) => stream.read_at(offset, buf),
+        }
+    }
+
+    fn size(&self) -> Option<u64> {
+        match self {
+            Self::Plain(input) => input.size(),
+            Self::Flattened(stream) => stream.size(),
+        }
+    }
+}
+
+/// A dump, open.
+pub(crate) struct Opened<'a> {
+    /// The file, or the parts of the set as they were given.
+    pub(crate) paths: &'a [PathBuf],
+    /// The files' identities, which no output may have.
+    pub(crate) identities: Vec<(u64, u64)>,
+    pub(crate) format: Format,
+    /// Whether any file is a flattened stream.
+    pub(crate) flattened: bool,
+    /// What the dump says about its machine.
+    pub(crate) machine: Source<'a>,
+    /// The machine's memory.
+    pub(crate) memory: Box<dyn PhysMemory + 'a>,
+}
+
+/// What the content is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Format {
+    Elf,
+    Kdump {
+        /// How pages were to be packed; single ones may not be. `None` where the header contradicts itself.
+        compression: Option<Compression>,
+        header_version: u32,
+    },
+}
+
+impl Opened<'_> {
+    /// The first file's name.
+    pub(crate) fn path(&self) -> &Path {
+        self.paths.first().map_or(Path::new(""), PathBuf::as_path)
+    }
+
+    /// The layout of the machine itself: 32-bit machines with much memory have 64-bit ELF headers.
+    pub(crate) fn layout(&self) -> Layout {
+        machine_layout(&self.machine)
+    }
+
+    /// The crashed kernel, if its page tables can be read.
+    pub(crate) fn kernel(&mut self) -> Option<Result<Kernel, KernelError>> {
+        let info = self.machine.vmcoreinfo?;
+        let machine = Machine { e_machine: self.machine.e_machine, layout: self.layout() };
+        Some(Kernel::open(&info, machine, self.machine.loads, &mut *self.memory))
+    }
+}
+
+/// The layout of the machine that `machine` tells of.
+pub(crate) fn machine_layout(machine: &Source<'_>) -> Layout {
+    match machine.e_machine {
+        EM_386 | EM_ARM | EM_PPC => Layout { class: Class::Bits32, ..machine.layout },
+        _ => machine.layout,
+    }
+}
+
+/// Opens the dump in `paths` (several: the parts of a split set) and hands it to `work`.
+pub(crate) fn with_opened<R>(
+    paths: &[PathBuf],
+    work: impl FnOnce(Opened<'_>) -> Result<R, Failure>,
+) -> Result<R, Failure> {
+    let inputs = open_files(paths)?;
+    let mut tables = extent_tables(paths, &inputs)?;
+    let views = views(paths, &inputs, &mut tables)?;
+    let flattened = views.iter().any(|view| matches!(view, View::Flattened(_)));
+    let cut_off = views.iter().any(|view| matches!(view, View::Flattened(stream) if !stream.complete()));
+    let identities = inputs.iter().map(Input::identity).collect();
+    let (Some(first), Some(path)) = (views.first(), paths.first()) else {
+        return Err(Failure::new("no input"));
+    };
+    let failure = |error| Failure::in_file(path, error);
+    let mut text = vec![0; VMCOREINFO_LEN];
+    let mut decode = Box::new(DecodeScratch::default());
+    let mut pages = vec![0; DECODED_LEN];
+    if is_kdump(first) {
+        let mut parts: Vec<Part<'_>> = views.iter().map(|view| Part::new(view)).collect();
+        let mut index = vec![0; RANK_INDEX_LEN];
+        let kdump = KdumpFile::open(&mut parts, &mut index).map_err(failure)?;
+        let mut machine = Source::of_kdump(&kdump, &mut text).map_err(failure)?;
+        machine.incomplete |= cut_off;
+        let header = kdump.header();
+        let (compression, header_version) = (header.status.compression(), header.header_version);
+        let memory = Box::new(KdumpMemory::new(kdump, &mut decode, &mut pages).map_err(failure)?);
+        let format = Format::Kdump { compression, header_version };
+        return work(Opened { paths, identities, format, flattened, machine, memory });
+    }
+    if !is_elf(first) {
+        return Err(not_a_dump(path, first));
+    }
+    if let Some(further) = paths.get(1) {
+        return Err(Failure::new(format!(
+            "{}: only kdump-compressed files come in parts, and {} is an ELF core",
+            further.display(),
+            path.display()
+        )));
+    }
+    let mut loads = load_table(path, first)?;
+    let elf = ElfCore::open(first, &mut loads).map_err(failure)?;
+    let mut slots = vec![LoadSlot::default(); elf.loads().len()];
+    let mut machine = Source::of_elf(&elf, &mut text).map_err(failure)?;
+    machine.incomplete |= cut_off;
+    let memory = ElfMemory::new(first, elf.loads(), &mut slots, machine.page_size).map_err(failure)?;
+    let memory = Box::new(memory);
+    work(Opened { paths, identities, format: Format::Elf, flattened, machine, memory })
+}
+
+fn load_table(path: &Path, input: &View<'_>) -> Result<Vec<ProgramHeader>, Failure> {
+    let needed = match ElfCore::open(input, &mut []) {
+        Err(Error::BufferTooSmall { needed }) => needed,
+        Err(error) => return Err(Failure::in_file(path, error)),
+        Ok(_) => 0,
+    };
+    Ok(vec![ProgramHeader::default(); table_len(needed, input.size(), path)?])
+}
+
+/// Opens each file.
+pub(crate) fn open_files(paths: &[PathBuf]) -> Result<Vec<Input>, Failure> {
+    paths.iter().map(|path| Input::open(path).map_err(|error| Failure::with_path(path, &error))).collect()
+}
+
+/// A table of extents for each file, of the size that a flattened one needs.
+pub(crate) fn extent_tables(paths: &[PathBuf], inputs: &[Input]) -> Result<Vec<Vec<Extent>>, Failure> {
+    paths.iter().zip(inputs).map(|(path, input)| extent_table(path, input)).collect()
+}
+
+/// The bytes of each file's dump.
+pub(crate) fn views<'a>(
+    paths: &[PathBuf],
+    inputs: &'a [Input],
+    tables: &'a mut [Vec<Extent>],
+) -> Result<Vec<View<'a>>, Failure> {
+    let each = paths.iter().zip(inputs).zip(tables);
+    each.map(|((path, input), table)| {
+        if !is_flattened(input) {
+            return Ok(View::Plain(input));
+        }
+        Flattened::open(input, table).map(View::Flattened).map_err(|error| Failure::in_file(path, error))
+    })
+    .collect()
+}
+
+fn extent_table(path: &Path, input: &Input) -> Result<Vec<Extent>, Failure> {
+    let mut table = Vec::new();
+    if !is_flattened(input) {
+        return Ok(table);
+    }
+    // The first answer may leave out the room for records that overlap; the second does not.
+    for _ in 0..3 {
+        match Flattened::open(input, &mut table) {
+            Err(Error::BufferTooSmall { needed }) => {
+                table.resize(table_len(needed, input.size(), path)?, Extent::EMPTY);
+            }
+            _ => break,
+        }
+    }
+    Ok(table)
+}
+
+/// The length of a table for what `needed` says: no more entries than a file of `size` bytes can have.
+fn table_len(needed: u64, size: Option<u64>, path: &Path) -> Result<usize, Failure> {
+    // An entry stands for at least 16 bytes of the file, overlapping ones for a third of that.
+    let most = size.unwrap_or(u64::MAX) / 5;
+    let len = usize::try_from(needed).ok().filter(|_| needed <= most);
+    len.ok_or_else(|| Failure::new(format!("{}: {needed} entries cannot be in this file", path.display())))
+}
+
+/// Whether the content starts as an ELF file does.
+pub(crate) fn is_elf(input: &dyn ReadAt) -> bool {
+    let mut magic = [0; 4];
+    input.read_at(0, &mut magic).is_ok() && magic == *b"\x7fELF"
+}
+
+fn not_a_dump(path: &Path, input: &dyn ReadAt) -> Failure {
+    let mut first = [0; 1];
+    match input.read_at(0, &mut first) {
+        Err(code) if code != vmcore_format::END_OF_FILE => Failure::in_file(path, Error::Io { code }),
+        _ => Failure::new(format!(
+            "{}: not a dump: neither an ELF core, nor kdump-compressed, nor a flattened stream of either",
+            path.display()
+        )),
+    }
+}

@@ -1,0 +1,137 @@
+//! One output of a dump: the loop around the dumper.
+
+use core::time::Duration;
+
+use page_filter::dump::{self, Dumper, Options, Outcome, Phase, Source};
+use page_filter::{Kernel, PhysMemory};
+use vmcore_format::WriteAt;
+
+use crate::messages::Messages;
+use crate::progress::Progress;
+
+/// The least memory to work in: 1 MiB.
+const LEAST: u64 = 1 << 20;
+/// Memory beyond the bitmap of all page frames that makes nothing faster.
+const BEYOND_BITMAP: u64 = 4 << 20;
+/// The most memory to take unasked: the bitmap of 2 TiB in pages of 4 KiB.
+const MOST: u64 = 64 << 20;
+
+/// How one output ended.
+pub(crate) struct Saved {
+    /// What the dumper did.
+    pub(crate) report: dump::Report,
+    /// Why it could not go on, if it could not.
+    pub(crate) error: Option<dump::Error>,
+    /// How long each phase took.
+    pub(crate) phases: Vec<(&'static str, Duration)>,
+    /// The memory it worked in, in bytes.
+    pub(crate) memory: u64,
+}
+
+impl Saved {
+    /// Whether the output is whole, as far as the input was.
+    pub(crate) fn outcome(&self) -> Outcome {
+        if self.error.is_some() { Outcome::Incomplete } else { self.report.outcome() }
+    }
+
+    /// Whether an output that broke off holds pages, so that it is worth keeping.
+    pub(crate) fn is_of_use(&self) -> bool {
+        self.report.saved > 0
+    }
+}
+
+/// The memory to work in when the user did not say: what the bitmap of all page frames needs and a little more, but no
+/// more than a quarter of what the machine has left.
+pub(crate) fn usual_memory(machine: &Source<'_>) -> u64 {
+    let whole = machine.end.0.div_ceil(8).saturating_add(BEYOND_BITMAP);
+    let most = host::available_memory().map_or(MOST, |available| available / 4);
+    whole.min(most).clamp(LEAST, MOST)
+}
+
+/// Dumps the machine to `out` in `memory_size` bytes (more, if the caller did not choose them and they are too few).
+pub(crate) fn save(
+    machine: Source<'_>,
+    kernel: Option<&mut Kernel>,
+    memory: &mut dyn PhysMemory,
+    options: Options,
+    memory_size: u64,
+    out: &mut dyn WriteAt,
+    messages: Messages,
+) -> Result<Saved, dump::Error> {
+    let mut words = workspace(memory_size)?;
+    let mut dumper = Dumper::new(machine, kernel, options, &mut words)?;
+    let mut phases = Phases { done: Vec::new(), now: None, messages };
+    let mut error = None;
+    phases.enter(Phase::Scan);
+    loop {
+        match dumper.step(memory, out) {
+            Ok(now) => {
+                phases.enter(now.phase);
+                if now.phase == Phase::Finished {
+                    break;
+                }
+                phases.update(now.done, now.total);
+            }
+            Err(failed) => {
+                error = Some(failed);
+                break;
+            }
+        }
+    }
+    let phases = phases.end(error.is_none());
+    Ok(Saved { report: *dumper.report(), error, phases, memory: memory_size })
+}
+
+/// Zeroed memory of `size` bytes, or the error that there is no such memory.
+fn workspace(size: u64) -> Result<Vec<u64>, dump::Error> {
+    let none = dump::Error::Io { code: host::ENOMEM };
+    let len = usize::try_from(size / 8).map_err(|_| none)?;
+    let mut words = Vec::new();
+    words.try_reserve_exact(len).map_err(|_| none)?;
+    words.resize(len, 0);
+    Ok(words)
+}
+
+/// The phases that the user sees, with makedumpfile's names.
+struct Phases {
+    done: Vec<(&'static str, Duration)>,
+    now: Option<(&'static str, Progress)>,
+    messages: Messages,
+}
+
+impl Phases {
+    fn enter(&mut self, phase: Phase) {
+        let name = match phase {
+            Phase::Scan => "Excluding unnecessary pages",
+            Phase::Write | Phase::Written | Phase::Finished => "Copying data",
+        };
+        if self.now.as_ref().is_some_and(|(now, _)| *now == name) {
+            return;
+        }
+        self.close(true);
+        self.now = Some((name, Progress::start(name, self.messages)));
+    }
+
+    fn update(&mut self, done: u64, total: u64) {
+        if let Some((_, progress)) = &mut self.now {
+            progress.update(done, total);
+        }
+    }
+
+    fn close(&mut self, whole: bool) {
+        if let Some((name, progress)) = self.now.take() {
+            let took = progress.elapsed();
+            self.done.push((name, took));
+            if whole {
+                progress.finish();
+            } else {
+                progress.abandon();
+            }
+        }
+    }
+
+    fn end(mut self, whole: bool) -> Vec<(&'static str, Duration)> {
+        self.close(whole);
+        self.done
+    }
+}

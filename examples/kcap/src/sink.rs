@@ -1,0 +1,90 @@
+//! Where a dump goes: a file, or a flattened stream on standard output.
+
+use std::io::{self, Stdout};
+use std::path::Path;
+
+use host::{IfExists, Output, Stream};
+use vmcore_format::flattened::Writer;
+use vmcore_format::{Error, WriteAt};
+
+use crate::exit::Failure;
+
+/// One output.
+pub(crate) enum Sink {
+    File(Output),
+    /// Boxed by the stream's own buffer; standard output has no other user.
+    Stream(Writer<Stream<Stdout>>),
+}
+
+impl Sink {
+    /// A file that `if_exists` allows; never one of `inputs`.
+    pub(crate) fn file(path: &Path, if_exists: IfExists, inputs: &[(u64, u64)]) -> Result<Self, Failure> {
+        let output = Output::create(path, if_exists, inputs);
+        output.map(Self::File).map_err(|error| Failure::with_path(path, &error))
+    }
+
+    /// The flattened stream.
+    pub(crate) fn stream() -> Result<Self, Failure> {
+        let writer = Writer::new(Stream::new(io::stdout()));
+        writer
+            .map(Self::Stream)
+            .map_err(|code| Failure::new(format!("standard output: {}", host::describe(code))))
+    }
+
+    /// The file's name, or the stream's.
+    pub(crate) fn name(&self) -> String {
+        match self {
+            Self::File(output) => output.path().display().to_string(),
+            Self::Stream(_) => "standard output".into(),
+        }
+    }
+
+    /// Makes a whole dump final: everything is on stable storage, or sent.
+    pub(crate) fn finish(self) -> Result<(), Error> {
+        let result = match self {
+            Self::File(mut output) => output.sync(),
+            Self::Stream(writer) => writer.finish().and_then(|mut stream| stream.sync()),
+        };
+        result.map_err(|code| Error::Io { code })
+    }
+
+    /// Leaves what there is of an incomplete dump. A stream gets no end record, which says as much.
+    pub(crate) fn leave(self) {
+        match self {
+            // What could not be written is already told of.
+            Self::File(mut output) => drop(output.sync()),
+            Self::Stream(_) => {}
+        }
+    }
+
+    /// Removes an output that holds nothing of use.
+    pub(crate) fn discard(self) {
+        if let Self::File(output) = self {
+            // The failure that led here is the one to tell of.
+            let _ = output.discard();
+        }
+    }
+}
+
+impl WriteAt for Sink {
+    fn write_at(&mut self, offset: u64, bytes: &[u8]) -> Result<(), i32> {
+        match self {
+            Self::File(output) => output.write_at(offset, bytes),
+            Self::Stream(writer) => writer.write_at(offset, bytes),
+        }
+    }
+
+    fn can_rewrite(&self) -> bool {
+        match self {
+            Self::File(output) => output.can_rewrite(),
+            Self::Stream(writer) => writer.can_rewrite(),
+        }
+    }
+
+    fn sync(&mut self) -> Result<(), i32> {
+        match self {
+            Self::File(output) => output.sync(),
+            Self::Stream(writer) => writer.sync(),
+        }
+    }
+}

@@ -1,0 +1,14 @@
+//! The program as its users run it: files in, files and messages and exit codes out.
+#![expect(
+    clippy::arithmetic_side_effects,
+    clippy::as_conversions,
+    clippy::unwrap_used,
+    reason = "a test that overflows fails, as it should"
+)]
+
+mod machine;
+
+mod logs;
+
+mod refused;
+mod saved;

@@ -1,0 +1,31 @@
+//! Error codes.
+
+use std::io;
+
+use vmcore_format::END_OF_FILE;
+
+/// Input/output error: also stands in for an error that has no number of its own.
+pub const EIO: i32 = 5;
+/// Cannot allocate memory.
+pub const ENOMEM: i32 = 12;
+/// Invalid argument.
+pub const EINVAL: i32 = 22;
+/// No space left on device.
+pub const ENOSPC: i32 = 28;
+/// Broken pipe: the reader of a stream has gone.
+pub const EPIPE: i32 = 32;
+
+/// The errno of `error`.
+pub(crate) fn code_of(error: &io::Error) -> i32 {
+    error.raw_os_error().unwrap_or(match error.kind() {
+        io::ErrorKind::UnexpectedEof => END_OF_FILE,
+        io::ErrorKind::WriteZero => ENOSPC,
+        _ => EIO,
+    })
+}
+
+/// A code of this crate in words.
+#[must_use]
+pub fn describe(code: i32) -> String {
+    if code == END_OF_FILE { "end of file".into() } else { io::Error::from_raw_os_error(code).to_string() }
+}

@@ -1,0 +1,93 @@
+//! A file that is read.
+
+use std::fs::File;
+use std::io::{self, Seek, SeekFrom};
+use std::os::unix::fs::{FileExt, FileTypeExt, MetadataExt};
+use std::path::Path;
+
+use vmcore_format::ReadAt;
+
+use crate::errno::code_of;
+
+/// A regular file, a block device or `/proc/vmcore`, read at any offset.
+#[derive(Debug)]
+pub struct Input {
+    file: File,
+    size: Option<u64>,
+    identity: (u64, u64),
+}
+
+impl Input {
+    /// Opens `path` for reading.
+    ///
+    /// # Errors
+    /// The operating system's; [`io::ErrorKind::InvalidInput`] for what cannot be read at an offset (a directory, a
+    /// pipe, a terminal).
+    pub fn open(path: &Path) -> io::Result<Self> {
+        let mut file = File::open(path)?;
+        let metadata = file.metadata()?;
+        let kind = metadata.file_type();
+        let size = if kind.is_file() {
+            Some(metadata.len())
+        } else if kind.is_block_device() {
+            Some(file.seek(SeekFrom::End(0))?)
+        } else if kind.is_dir() {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "is a directory"));
+        } else if kind.is_fifo() || kind.is_socket() || kind.is_char_device() {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "cannot be read at an offset"));
+        } else {
+            None
+        };
+        Ok(Self { file, size, identity: (metadata.dev(), metadata.ino()) })
+    }
+
+    /// Device and inode number: equal for two names of one file.
+    #[must_use]
+    pub fn identity(&self) -> (u64, u64) {
+        self.identity
+    }
+}
+
+impl ReadAt for Input {
+    fn read_at(&self, offset: u64, buf: &mut [u8]) -> Result<(), i32> {
+        self.file.read_exact_at(buf, offset).map_err(|error| code_of(&error))
+    }
+
+    fn size(&self) -> Option<u64> {
+        self.size
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use vmcore_format::END_OF_FILE;
+
+    use super::*;
+
+    #[test]
+    fn a_file_reads_all_or_nothing() {
+        let path = std::env::temp_dir().join(format!("kcapture-input-{}", std::process::id()));
+        fs::write(&path, b"0123456789").unwrap();
+        let input = Input::open(&path).unwrap();
+        fs::remove_file(&path).unwrap();
+        assert_eq!(input.size(), Some(10));
+        let mut buf = [0; 4];
+        assert_eq!(input.read_at(6, &mut buf), Ok(()));
+        assert_eq!(&buf, b"6789");
+        assert_eq!(input.read_at(7, &mut buf), Err(END_OF_FILE));
+        assert_eq!(input.read_at(u64::MAX, &mut buf), Err(crate::EINVAL));
+    }
+
+    #[test]
+    fn what_has_no_offsets_is_refused() {
+        for path in ["/", "/dev/zero"] {
+            assert_eq!(
+                Input::open(Path::new(path)).unwrap_err().kind(),
+                io::ErrorKind::InvalidInput,
+                "{path}"
+            );
+        }
+    }
+}
