@@ -1,0 +1,15 @@
+//! The library on simulated machines of every kernel era, memory model and file format, laid out without it.
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::as_conversions,
+    clippy::arithmetic_side_effects,
+    clippy::std_instead_of_core,
+    reason = "a test that goes wrong panics, as it should"
+)]
+
+mod kit;
+
+mod hostile;
+mod kinds;
+mod traps;
