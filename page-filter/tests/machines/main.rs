@@ -8,8 +8,11 @@
     reason = "a test that goes wrong panics, as it should"
 )]
 
+mod files;
 mod kit;
 
+mod damaged_files;
+mod dump;
 mod hostile;
 mod kinds;
 mod traps;
