@@ -15,4 +15,5 @@ mod damaged_files;
 mod dump;
 mod hostile;
 mod kinds;
+mod printk;
 mod traps;
