@@ -5,7 +5,7 @@ use std::io;
 use std::path::Path;
 
 use page_filter::Fault;
-use vmcore_format::Error;
+use vmcore_format::{Error, Field};
 
 use crate::words;
 
@@ -85,10 +85,13 @@ impl fmt::Display for Failure {
     }
 }
 
-/// A format error with the operating system's words for its code.
+/// A format error, with the operating system's words for its code and kcap's for what the user can mend.
 pub(crate) fn in_words(error: Error) -> String {
     match error {
         Error::Io { code } => host::describe(code),
+        Error::Unsupported { field: field @ Field::MissingPart, value } => {
+            format!("{field} {value:#x} on; --input FILE names further parts")
+        }
         other => other.to_string(),
     }
 }
