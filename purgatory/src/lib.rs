@@ -1,0 +1,3 @@
+//! What runs between two kernels.
+#![no_std]
+#![forbid(unsafe_code)]
