@@ -1,14 +1,16 @@
 //! What kcapture needs of a Linux host with std: files as [`ReadAt`](vmcore_format::ReadAt) and
-//! [`WriteAt`](vmcore_format::WriteAt), streams, and what the kernel says about memory.
+//! [`WriteAt`](vmcore_format::WriteAt), streams, what the kernel says about memory, and the loading of kernels.
 //!
 //! Error codes are errno values, as the kernel gave them ([`describe`] puts one into words).
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 
 mod errno;
 mod input;
 mod memory;
 mod output;
 mod stream;
+
+pub mod kexec;
 
 pub use errno::{EINVAL, EIO, ENOMEM, ENOSPC, EPIPE, describe};
 pub use input::Input;

@@ -1,0 +1,13 @@
+//! Loading a kernel into the running one: the system calls, what they refuse, what is loaded, and what a loader must know
+//! of the machine. Numbers and texts only; planning is the business of `kexec-core`.
+
+mod numbers;
+mod refusal;
+mod running;
+mod state;
+mod syscall;
+
+pub use refusal::{Call, explain, is_worth_another_way};
+pub use running::{Area, CrashNotes, FirmwareRange, KcoreLoad, Running};
+pub use state::{Kind, State};
+pub use syscall::{LoadSegment, SEGMENT_MAX, kexec_file_load, kexec_load, reboot_into_loaded};
