@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
+use crate::load::args::{self as load, ExecArgs, LoadArgs, StatusArgs, UnloadArgs};
 use crate::messages;
+use crate::numbers::{parse_number, parse_size};
 
 /// Saves, reads and inspects Linux crash dumps.
 ///
@@ -42,6 +44,15 @@ pub(crate) enum Command {
     Read(ReadArgs),
     /// Print the kernel's log, as vmcore-dmesg does
     Dmesg(FileArgs),
+    /// Load a kernel: one that a panic starts (-p), or one that `kcap exec` starts (-l)
+    #[command(after_help = load::LOAD_HELP)]
+    Load(LoadArgs),
+    /// Forget a loaded kernel
+    Unload(UnloadArgs),
+    /// Leave the running kernel for the loaded one, at once: nothing is shut down first
+    Exec(ExecArgs),
+    /// Say what is loaded
+    Status(StatusArgs),
 }
 
 const DUMP_USAGE: &str = "\
@@ -217,26 +228,6 @@ fn with_parts(first: &PathBuf, more: &[PathBuf]) -> Vec<PathBuf> {
     core::iter::once(first).chain(more).cloned().collect()
 }
 
-fn parse_number(text: &str) -> Result<u64, String> {
-    let number = match text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")) {
-        Some(hex) => u64::from_str_radix(hex, 16),
-        None => text.parse(),
-    };
-    number.map_err(|error| error.to_string())
-}
-
-fn parse_size(text: &str) -> Result<u64, String> {
-    let shift = match text.as_bytes().last() {
-        Some(b'K' | b'k') => 10,
-        Some(b'M' | b'm') => 20,
-        Some(b'G' | b'g') => 30,
-        _ => return parse_number(text),
-    };
-    let digits = text.get(..text.len().saturating_sub(1)).unwrap_or_default();
-    let bytes = parse_number(digits)?.checked_mul(1 << shift);
-    bytes.ok_or_else(|| "number too large".into())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -299,15 +290,5 @@ mod tests {
         ] {
             assert!(dump(&format!("kcap dump {line}")).is_none(), "{line}");
         }
-    }
-
-    #[test]
-    fn sizes_have_suffixes() {
-        assert_eq!(parse_size("1M"), Ok(1 << 20));
-        assert_eq!(parse_size("0x10k"), Ok(16 << 10));
-        assert_eq!(parse_size("4096"), Ok(4096));
-        assert!(parse_size("M").is_err());
-        assert!(parse_size("").is_err());
-        assert!(parse_size("18446744073709551615K").is_err());
     }
 }

@@ -1,10 +1,14 @@
-//! Saves, reads and inspects Linux crash dumps.
+//! Loads crash kernels; saves, reads and inspects Linux crash dumps.
 #![forbid(unsafe_code)]
 
 mod messages;
 mod words;
 
+mod numbers;
+
 mod exit;
+
+mod load;
 
 mod args;
 mod progress;
@@ -56,6 +60,10 @@ fn main() -> ExitCode {
         Command::Dmesg(args) => dmesg::run(args),
         Command::Dump(args) => dump::run(args),
         Command::Info(args) => info::run(args),
+        Command::Load(args) => load::run(args),
+        Command::Unload(args) => load::unload(args),
+        Command::Exec(args) => load::exec(args),
+        Command::Status(args) => load::status(args),
     };
     let exit = result.unwrap_or_else(|failure| match failure {
         Failure::ReaderGone => Exit::Done,
