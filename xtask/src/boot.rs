@@ -15,7 +15,7 @@ use crate::targets;
 pub(crate) const TARGET: &str = "x86_64-unknown-linux-musl";
 
 /// Both kernels begin here.
-const INIT: &str = r#"#!/bin/busybox sh
+pub(crate) const INIT: &str = r#"#!/bin/busybox sh
 /bin/busybox --install -s /bin
 export PATH=/bin
 mount -t proc proc /proc

@@ -44,14 +44,27 @@ impl Guest {
 
     /// Waits for a line of the console that contains a text.
     pub(crate) fn wait_for(&mut self, text: &str) -> Outcome<()> {
+        self.lines_until(text).map(drop)
+    }
+
+    /// The lines of the console up to the first that contains a text.
+    pub(crate) fn lines_until(&mut self, text: &str) -> Outcome<Vec<String>> {
+        let mut lines = Vec::new();
         loop {
             let left = self.deadline.saturating_duration_since(Instant::now());
             match self.console.recv_timeout(left) {
-                Ok(line) if line.contains(text) => return Ok(()),
-                Ok(_) => {}
+                Ok(line) if line.contains(text) => return Ok(lines),
+                Ok(line) => lines.push(line),
                 Err(error) => return Err(self.failure(&format!("waiting for '{text}': {error}"))),
             }
         }
+    }
+
+    /// What the console says in the next `time`.
+    pub(crate) fn lines_for(&mut self, time: Duration) -> Vec<String> {
+        let end = Instant::now() + time;
+        let next = || self.console.recv_timeout(end.saturating_duration_since(Instant::now())).ok();
+        std::iter::from_fn(next).collect()
     }
 
     /// Types a line on the console.
@@ -62,27 +75,46 @@ impl Guest {
 
     /// Waits until the machine is switched off.
     pub(crate) fn wait_for_end(&mut self) -> Outcome<()> {
+        self.lines_until_end().map(drop)
+    }
+
+    /// What the console says until the machine is switched off or resets.
+    pub(crate) fn lines_until_end(&mut self) -> Outcome<Vec<String>> {
+        let mut lines = Vec::new();
         loop {
             let left = self.deadline.saturating_duration_since(Instant::now());
             match self.console.recv_timeout(left) {
-                Ok(_) => {}
+                Ok(line) => lines.push(line),
                 Err(RecvTimeoutError::Disconnected) => break,
                 Err(RecvTimeoutError::Timeout) => return Err(self.failure("still running at the time limit")),
             }
         }
         let status = self.qemu.wait()?;
-        if status.success() { Ok(()) } else { Err(self.failure(&status.to_string())) }
+        if status.success() { Ok(lines) } else { Err(self.failure(&status.to_string())) }
     }
 
-    /// Gives QEMU's monitor commands in its protocol (QMP) and waits until each is done.
-    pub(crate) fn monitor(&self, commands: &[String]) -> Outcome<()> {
+    /// Whether the machine's first CPU executes nothing and waits for an interrupt.
+    pub(crate) fn is_halted(&self) -> Outcome<()> {
+        let ask = r#"{"execute":"human-monitor-command","arguments":{"command-line":"info registers"}}"#;
+        let answer = self.monitor(&[ask.to_owned()])?;
+        if answer.contains("HLT=1") {
+            Ok(())
+        } else {
+            Err(format!("the machine is not halted: {answer}").into())
+        }
+    }
+
+    /// Gives QEMU's monitor commands in its protocol (QMP) and waits until each is done;
+    /// the last one's answer.
+    pub(crate) fn monitor(&self, commands: &[String]) -> Outcome<String> {
         let mut stream = UnixStream::connect(&self.monitor)?;
         stream.set_read_timeout(Some(Duration::from_secs(120)))?;
         let mut answers = BufReader::new(stream.try_clone()?);
         let greeting = std::iter::once(r#"{"execute":"qmp_capabilities"}"#);
+        let mut answer = String::new();
         for command in greeting.chain(commands.iter().map(String::as_str)) {
             stream.write_all(command.as_bytes())?;
-            let mut answer = String::new();
+            answer.clear();
             while !answer.starts_with(r#"{"return""#) {
                 answer.clear();
                 if answers.read_line(&mut answer)? == 0 || answer.starts_with(r#"{"error""#) {
@@ -90,7 +122,7 @@ impl Guest {
                 }
             }
         }
-        Ok(())
+        Ok(answer)
     }
 
     fn failure(&self, what: &str) -> Box<dyn std::error::Error> {

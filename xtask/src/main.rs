@@ -12,6 +12,8 @@ mod boot;
 mod vmcore;
 mod oracles;
 mod layers;
+mod load;
+mod fastboot;
 mod demo;
 mod test;
 
@@ -25,6 +27,8 @@ cargo xtask TASK
   ci                the same
   layers            check which crates and modules import which
   vmcore [NAME..]   crash real Debian kernels under QEMU; keep their vmcores in the user's cache folder
+  load [NAME..]     load crash kernels with kcap in six machines, crash them, change loaded bytes; --full: in all 32
+  fastboot          leave one kernel for another: how long it takes, beside a cold boot
   oracles [GROUP..] what crash, drgn, makedumpfile and others say of dumps of those vmcores
   packages          check that the system packages of the tasks are there; install what is missing
 ";
@@ -47,6 +51,10 @@ fn task(arguments: &[&str]) -> Outcome<()> {
         ["test" | "ci"] => test::run_all(),
         ["layers"] => layers::check(),
         ["packages"] => packages::install(packages::ALL),
+        ["load"] => load::run_all(false),
+        ["load", "--full"] => load::run_all(true),
+        ["load", names @ ..] => load::run_named(names),
+        ["fastboot"] => fastboot::run(),
         ["vmcore", names @ ..] => vmcore::make(names),
         ["oracles", groups @ ..] => oracles::run(groups).map(drop),
         _ => {

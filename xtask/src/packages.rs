@@ -5,13 +5,23 @@ use std::process::{Command, Stdio};
 use crate::run::{Outcome, command, run};
 
 /// Boots guests and takes their memory.
-pub(crate) const GUESTS: &[&str] =
-    &["qemu-system-x86", "busybox-static", "cpio", "gzip", "xz-utils", "e2fsprogs", "kexec-tools"];
+pub(crate) const GUESTS: &[&str] = &[
+    "qemu-system-x86",
+    "ovmf",
+    "busybox-static",
+    "cpio",
+    "gzip",
+    "xz-utils",
+    "e2fsprogs",
+    "kexec-tools",
+    "gdb",
+];
 /// Opens a dump with crash.
 pub(crate) const DEMO: &[&str] = &["crash"];
 /// Every package of every task: also the other programs that judge dumps, and what a foreign target needs.
 pub(crate) const ALL: &[&str] = &[
     "qemu-system-x86",
+    "ovmf",
     "busybox-static",
     "cpio",
     "gzip",

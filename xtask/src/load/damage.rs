@@ -1,0 +1,104 @@
+//! Bytes of the loaded kernel that change before it is needed: the purgatory finds them, and does what it was told.
+
+use std::path::Path;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::cell::Cell;
+use super::guest_disks::Prepared;
+use super::{SAVED, first_kernel, folder};
+use crate::guest::Guest;
+use crate::kernels::Kernel;
+use crate::run::{Outcome, command, output};
+
+type Check = fn(&Path) -> Outcome<()>;
+
+/// By name.
+pub(super) const CHECKS: &[(&str, Check)] = &[
+    ("changed-kernel-reset", |kcap| changed(kcap, "--on-mismatch reset", "kernel", Then::Resets)),
+    ("changed-initrd-halt", |kcap| changed(kcap, "--on-mismatch halt", "initrd", Then::Halts)),
+    ("changed-kernel-tail-continue", |kcap| changed(kcap, "--on-mismatch continue", "initrd", Then::Boots)),
+    ("changed-elfcorehdr-hotplug", |kcap| changed(kcap, "--hotplug", "elfcorehdr", Then::Boots)),
+];
+
+/// What the machine does after the crash.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Then {
+    Resets,
+    Halts,
+    Boots,
+}
+
+/// The purgatory's line on the console.
+const FOUND: &str = "purgatory: ";
+/// The purgatory speaks within a second; a kernel that starts nevertheless speaks within five.
+const SILENCE: Duration = Duration::from_secs(8);
+
+fn changed(kcap: &Path, options: &str, kind: &str, then: Then) -> Outcome<()> {
+    let cell = Cell { newer: true, levels5: false, cpus4: false, uefi: false, large: false };
+    let task = first_kernel(options, "/vmlinuz");
+    let name = format!("changed-{kind}-{then:?}");
+    let prepared = Prepared::new(Kernel::of(cell.kernel())?, kcap, &task, folder(&name)?)?;
+    let stub = prepared.folder.join("gdb");
+    let mut qemu = prepared.qemu(cell);
+    qemu.arg("-gdb").arg(format!("unix:{},server=on,wait=off", stub.display()));
+    let mut guest = Guest::start(&mut qemu, &prepared.folder)?;
+    let console = guest.lines_until("kcapture: loaded")?;
+    change_byte(&stub, last_byte(&console, kind)?)?;
+    guest.type_line("crash")?;
+    guest.wait_for("Kernel panic")?;
+    match then {
+        Then::Boots => {
+            guest.wait_for(SAVED)?;
+            guest.wait_for_end()
+        }
+        Then::Resets => {
+            guest.wait_for(FOUND)?;
+            // QEMU ends where the machine would start anew.
+            let rest = guest.lines_until_end()?;
+            no_kernel_in(&rest)
+        }
+        Then::Halts => {
+            guest.wait_for(FOUND)?;
+            let rest = guest.lines_for(SILENCE);
+            no_kernel_in(&rest)?;
+            guest.is_halted()
+        }
+    }
+}
+
+fn no_kernel_in(lines: &[String]) -> Outcome<()> {
+    match lines.iter().find(|line| line.contains("Linux version") || line.contains("kcapture:")) {
+        None => Ok(()),
+        Some(line) => Err(format!("the damaged kernel runs: {line}").into()),
+    }
+}
+
+/// The address of the last byte of the file in a segment of the plan.
+fn last_byte(console: &[String], kind: &str) -> Outcome<u64> {
+    let lines = console.iter().skip_while(|line| !line.contains("kcapture: plan")).skip(1);
+    let text: String =
+        lines.take_while(|line| !line.contains("kcapture: end of plan")).map(String::as_str).collect();
+    let plan: Value = serde_json::from_str(&text)?;
+    let segments = plan.get("segments").and_then(Value::as_array).ok_or("the plan has no segments")?;
+    let segment = segments.iter().find(|segment| segment["kind"] == kind).ok_or("no such segment")?;
+    let number = |name: &str| segment[name].as_u64().ok_or_else(|| format!("the segment has no {name}"));
+    Ok(number("mem")? + number("bufsz")? - 1)
+}
+
+/// Through QEMU's gdb stub, in physical memory.
+fn change_byte(stub: &Path, address: u64) -> Outcome<()> {
+    let mut gdb = command(&["gdb", "-nx", "-batch"]);
+    for line in [
+        "set architecture i386:x86-64".to_owned(),
+        format!("target remote {}", stub.display()),
+        "maintenance packet Qqemu.PhyMemMode:1".to_owned(),
+        format!("set {{unsigned char}}{address:#x} = *(unsigned char *){address:#x} ^ 0xff"),
+        "detach".to_owned(),
+    ] {
+        gdb.args(["-ex", &line]);
+    }
+    let said = output(&mut gdb)?;
+    if said.contains("received: \"OK\"") { Ok(()) } else { Err(format!("gdb: {said}").into()) }
+}

@@ -1,0 +1,57 @@
+//! What the machines that load boot: RAM disks and one disk.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use super::cell::Cell;
+use crate::boot::{self, INIT};
+use crate::initramfs::Tree;
+use crate::kernels::Kernel;
+use crate::run::Outcome;
+
+/// The capture kernel saves with our own program, as a stream on the disk.
+const SAVE: &str = "\
+echo \"kcapture: capture kernel $(uname -r) $(cat /proc/cmdline)\"
+/kcap dump -F -l -d 31 --message-level 6 /proc/vmcore > /dev/vda
+echo \"kcapture: kcap ended with $?\"
+sync";
+
+/// A folder with everything that a machine needs.
+#[derive(Debug)]
+pub(super) struct Prepared {
+    pub(super) folder: PathBuf,
+    pub(super) kernel: Kernel,
+    initrd: PathBuf,
+}
+
+impl Prepared {
+    /// `task` is what the first kernel's init does; its programs are kcap and kexec-tools' kexec.
+    pub(super) fn new(kernel: Kernel, kcap: &Path, task: &str, folder: PathBuf) -> Outcome<Self> {
+        let _ = fs::remove_dir_all(&folder);
+        fs::create_dir_all(&folder)?;
+        let capture = boot::capture_tree(&kernel, SAVE, &folder)?;
+        capture.add(kcap, "kcap")?;
+        let first = Tree::new(folder.join("boot"))?;
+        first.add_modules(&kernel, true)?;
+        first.add_linked("/sbin/kexec")?;
+        first.add(kcap, "kcap")?;
+        first.add(&kernel.image(), "vmlinuz")?;
+        first.add_script("init", &format!("{INIT}mount -t tmpfs tmp /tmp\n{task}\npoweroff -f\n"))?;
+        capture.pack(&folder.join("boot/capture.gz"))?;
+        let initrd = folder.join("boot.gz");
+        first.pack(&initrd)?;
+        File::create(folder.join("disk"))?.set_len(256 << 20)?;
+        Ok(Self { folder, kernel, initrd })
+    }
+
+    /// QEMU with a cell's hardware, these RAM disks and the disk.
+    pub(super) fn qemu(&self, cell: Cell) -> Command {
+        let mut qemu = cell.qemu();
+        qemu.arg("-kernel").arg(self.kernel.image()).arg("-initrd").arg(&self.initrd);
+        qemu.args(["-append", &format!("console=ttyS0 panic=5 {}", cell.reservation())]);
+        let disk = self.folder.join("disk");
+        qemu.arg("-drive").arg(format!("file={},format=raw,if=virtio,cache=unsafe", disk.display()));
+        qemu
+    }
+}
