@@ -19,5 +19,7 @@ mod error;
 
 pub mod map;
 
+pub mod sources;
+
 
 pub use error::{Error, Field};
