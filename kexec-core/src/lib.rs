@@ -21,5 +21,6 @@ pub mod map;
 
 pub mod sources;
 
+pub mod elfcorehdr;
 
 pub use error::{Error, Field};
