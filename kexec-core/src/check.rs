@@ -8,7 +8,8 @@ use core::fmt;
 
 use vmcore_format::PhysAddr;
 
-use crate::segment::{Extent, PAGE, SEGMENT_MAX, Span};
+use crate::map::Span;
+use crate::segment::{Extent, PAGE, SEGMENT_MAX};
 
 /// `KEXEC_ON_CRASH`: the image is entered when the kernel crashes.
 pub const ON_CRASH: u32 = 1;

@@ -17,9 +17,15 @@ extern crate std;
 
 mod error;
 
+pub mod map;
+
+pub mod sources;
+
 pub mod segment;
 
 pub mod digest;
+
+pub mod elfcorehdr;
 
 pub mod check;
 
