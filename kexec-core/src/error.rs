@@ -25,6 +25,8 @@ pub enum Error {
         /// Its value.
         value: u64,
     },
+    /// Every address of `/proc/iomem` reads 0: the kernel shows them to a reader with `CAP_SYS_ADMIN` only.
+    AddressesHidden,
 }
 
 impl Error {
@@ -35,6 +37,7 @@ impl Error {
             Self::BufferTooSmall { .. } => 1,
             Self::Corrupt { .. } => 2,
             Self::Unsupported { .. } => 3,
+            Self::AddressesHidden => 4,
         }
     }
 }
@@ -45,6 +48,7 @@ impl fmt::Display for Error {
             Self::BufferTooSmall { needed } => write!(f, "the buffer is too small: {needed} needed"),
             Self::Corrupt { field, offset } => write!(f, "{field} at offset {offset:#x} is corrupt"),
             Self::Unsupported { field, value } => write!(f, "{field} {value:#x} is not supported"),
+            Self::AddressesHidden => f.write_str("/proc/iomem shows no addresses without CAP_SYS_ADMIN"),
         }
     }
 }
@@ -74,6 +78,37 @@ macro_rules! fields {
 
 fields! {
     Machine => "e_machine",
+    IomemLine => "/proc/iomem line",
+    MemmapStart => "/sys/firmware/memmap start",
+    MemmapEnd => "/sys/firmware/memmap end",
+    MemmapType => "/sys/firmware/memmap type",
+    E820Entry => "boot_e820_entry",
+    EfiDescriptor => "efi_memory_desc_t",
+    /// Bytes from one EFI memory descriptor to the next.
+    EfiDescriptorSize => "memdesc_size",
+    EfiDescriptorVersion => "memdesc_version",
+    FdtHeader => "fdt_header",
+    FdtVersion => "fdt_header.last_comp_version",
+    /// The memory reservation block of a device tree.
+    FdtReserve => "fdt_reserve_entry",
+    /// A token, or what follows it, of a device tree's structure block.
+    FdtStruct => "dt_struct",
+    FdtStrings => "dt_strings",
+    FdtAddressCells => "#address-cells",
+    FdtSizeCells => "#size-cells",
+    FdtReg => "reg",
+    FdtUsableMemory => "linux,usable-memory",
+    FdtUsableMemoryRange => "linux,usable-memory-range",
+    /// The buffer that a CPU's notes are written to when the machine crashes.
+    CrashNotes => "crash_notes",
+    Vmcoreinfo => "vmcoreinfo",
+    /// The `PT_LOAD` of the kernel's own image.
+    KernelText => "kernel text",
+    /// The copy of low memory that a purgatory makes.
+    BackupRegion => "backup region",
+    EPhnum => "e_phnum",
+    PPaddr => "p_paddr",
+    PVaddr => "p_vaddr",
 }
 
 impl fmt::Display for Field {
