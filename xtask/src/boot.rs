@@ -31,8 +31,8 @@ mount -t tmpfs -o huge=always huge /huge
 mount -t ext4 -o commit=600 /dev/vdc /ext4-1k
 mount -t ext4 -o commit=600 /dev/vdd /ext4-4k
 echo 0 > /proc/sys/vm/dirty_writeback_centisecs
-/sbin/kexec -p /vmlinuz --initrd=/capture.gz --append='console=ttyS0 irqpoll nr_cpus=1 reset_devices panic=5' || poweroff -f
-rm /vmlinuz /capture.gz
+/kcap load -p --initrd /capture.gz --append 'console=ttyS0 irqpoll nr_cpus=1 reset_devices panic=5' /vmlinuz || poweroff -f
+rm /vmlinuz /capture.gz /kcap
 sleep 1000 &
 cat /dev/zero > /dev/null &
 dmesg > /dmesg
@@ -40,12 +40,24 @@ dmesg > /dmesg
 poweroff -f
 "#;
 
-/// The program that fills pages, linked statically.
-pub(crate) fn guest_program() -> Outcome<PathBuf> {
-    targets::add(TARGET)?;
-    let package = ["build", "--quiet", "--release", "--package", "kcapture-guest", "--target", TARGET];
-    run(command(&[targets::cargo()]).args(package))?;
-    Ok(targets::folder()?.join(TARGET).join("release/kcapture-guest"))
+/// Our own programs in the guests, linked statically.
+#[derive(Debug)]
+pub(crate) struct Programs {
+    /// Fills pages.
+    pub(crate) guest: PathBuf,
+    /// Loads the capture kernel.
+    pub(crate) kcap: PathBuf,
+}
+
+impl Programs {
+    /// Builds both.
+    pub(crate) fn build() -> Outcome<Self> {
+        targets::add(TARGET)?;
+        let package = ["build", "--quiet", "--release", "--package", "kcapture-guest", "--target", TARGET];
+        run(command(&[targets::cargo()]).args(package))?;
+        let guest = targets::folder()?.join(TARGET).join("release/kcapture-guest");
+        Ok(Self { guest, kcap: targets::build_kcap(Some(TARGET))? })
+    }
 }
 
 /// The capture kernel's RAM disk, before it is packed: `save` is what its init does with `/proc/vmcore`.
@@ -60,14 +72,14 @@ pub(crate) fn capture_tree(kernel: &Kernel, save: &str, work: &Path) -> Outcome<
 /// The first kernel's RAM disk, which holds the capture kernel and its own.
 pub(crate) fn initial_ram_disk(
     kernel: &Kernel,
-    program: &Path,
+    programs: &Programs,
     capture: &Tree,
     work: &Path,
 ) -> Outcome<PathBuf> {
     let boot = Tree::new(work.join("boot"))?;
     boot.add_modules(kernel, false)?;
-    boot.add_linked("/sbin/kexec")?;
-    boot.add(program, "guest")?;
+    boot.add(&programs.kcap, "kcap")?;
+    boot.add(&programs.guest, "guest")?;
     boot.add(&kernel.image(), "vmlinuz")?;
     boot.add_script("init", &format!("{INIT}{CRASH}"))?;
     capture.pack(&work.join("boot/capture.gz"))?;
@@ -77,9 +89,10 @@ pub(crate) fn initial_ram_disk(
 }
 
 /// Four disks: the vmcore (holding canary pages until then), the records, ext4 with blocks of 1 KiB and of 4 KiB.
-pub(crate) fn disks(machine: &Machine, program: &Path, work: &Path) -> Outcome<()> {
-    let canaries =
-        |kind: &str, count: &str, path: &Path| run(command(&[program]).args(["file", kind, count]).arg(path));
+pub(crate) fn disks(machine: &Machine, programs: &Programs, work: &Path) -> Outcome<()> {
+    let canaries = |kind: &str, count: &str, path: &Path| {
+        run(command(&[&programs.guest]).args(["file", kind, count]).arg(path))
+    };
     canaries("bdev", "256", &work.join("vmcore.disk"))?;
     resize(&work.join("vmcore.disk"), u64::from(machine.memory_mib) + 64)?;
     resize(&work.join("records.disk"), 64)?;

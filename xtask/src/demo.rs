@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use serde_json::Value;
 
+use crate::boot::Programs;
 use crate::guest::Guest;
 use crate::kernels::Kernel;
 use crate::machines::{MACHINES, Machine};
@@ -31,11 +32,11 @@ pub(crate) fn run() -> Outcome<()> {
     println!("kernel: Linux {} of Debian's package {}", kernel.release, machine.kernel);
     let vmlinux = kernel.vmlinux()?;
     println!("building kcap, linked statically");
-    let kcap = oracles::build_kcap(Some(boot::TARGET))?;
+    let programs = boot::Programs::build()?;
     let folder = targets::folder()?.join("demo");
     let _ = fs::remove_dir_all(&folder);
     fs::create_dir_all(&folder)?;
-    let seconds = crash_and_save(machine, &kernel, &kcap, &folder)?;
+    let seconds = crash_and_save(machine, &kernel, &programs, &folder)?;
     let dump = folder.join("dump");
     take_off_disk(&folder, "dump")?;
     take_off_disk(&folder, "report.json")?;
@@ -52,12 +53,11 @@ pub(crate) fn run() -> Outcome<()> {
     if says.contains("PANIC:") { Ok(()) } else { Err("crash did not open the dump".into()) }
 }
 
-fn crash_and_save(machine: &Machine, kernel: &Kernel, kcap: &Path, folder: &Path) -> Outcome<u64> {
-    let program = boot::guest_program()?;
+fn crash_and_save(machine: &Machine, kernel: &Kernel, programs: &Programs, folder: &Path) -> Outcome<u64> {
     let capture = boot::capture_tree(kernel, SAVE, folder)?;
-    capture.add(kcap, "kcap")?;
-    let initrd = boot::initial_ram_disk(kernel, &program, &capture, folder)?;
-    boot::disks(machine, &program, folder)?;
+    capture.add(&programs.kcap, "kcap")?;
+    let initrd = boot::initial_ram_disk(kernel, programs, &capture, folder)?;
+    boot::disks(machine, programs, folder)?;
     let mke2fs = ["/sbin/mke2fs", "-q", "-F", "-t", "ext4"];
     run_command(command(&mke2fs).arg(folder.join("vmcore.disk")))?;
     let start = Instant::now();

@@ -11,14 +11,14 @@ use crate::initramfs::Tree;
 use crate::kernels::Kernel;
 use crate::load::cell::Cell;
 use crate::run::Outcome;
-use crate::{oracles, packages, targets};
+use crate::{packages, targets};
 
 const LINE: &str = "console=ttyS0 panic=5 kcapture=next";
 
 /// BIOS and UEFI machine, the older kernel starts the newer one.
 pub(crate) fn run() -> Outcome<()> {
     packages::install(packages::GUESTS)?;
-    let kcap = oracles::build_kcap(Some(boot::TARGET))?;
+    let kcap = targets::build_kcap(Some(boot::TARGET))?;
     println!("firmware  cold boot to init  exec to init  saved");
     for uefi in [false, true] {
         let (cold, exec) = measure(uefi, &kcap)?;

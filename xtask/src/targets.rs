@@ -1,4 +1,4 @@
-//! cargo and rustup: the targets that tasks build for, where built files lie.
+//! cargo and rustup: the targets that tasks build for, where built files lie, the tool under test.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -30,4 +30,16 @@ pub(crate) fn folder() -> Outcome<PathBuf> {
         Some(folder) => std::env::current_dir()?.join(folder),
         None => workspace().join("target"),
     })
+}
+
+/// Builds `kcap` optimised, for a target or for this host; gives the program.
+pub(crate) fn build_kcap(target: Option<&str>) -> Outcome<PathBuf> {
+    let mut build = command(&[cargo()]);
+    build.args(["build", "--quiet", "--release", "--package", "kcap"]);
+    if let Some(target) = target {
+        add(target)?;
+        build.args(["--target", target]);
+    }
+    run(build)?;
+    Ok(folder()?.join(target.unwrap_or_default()).join("release/kcap"))
 }

@@ -55,10 +55,10 @@ fn crash(machine: &Machine, folder: &Path) -> Outcome<()> {
     println!("{}: crashing Linux {}", machine.name, kernel.release);
     let work = folder.join("work");
     fs::create_dir(&work)?;
-    let program = boot::guest_program()?;
+    let programs = boot::Programs::build()?;
     let capture = boot::capture_tree(&kernel, SAVE_RAW, &work)?;
-    let initrd = boot::initial_ram_disk(&kernel, &program, &capture, &work)?;
-    boot::disks(machine, &program, &work)?;
+    let initrd = boot::initial_ram_disk(&kernel, &programs, &capture, &work)?;
+    boot::disks(machine, &programs, &work)?;
     let mut qemu = boot::qemu(machine, &kernel, &initrd, &work);
     let mut guest = Guest::start(&mut qemu, &work)?;
     guest.wait_for("kcapture: ready")?;

@@ -40,9 +40,9 @@ echo c > /proc/sysrq-trigger",
 
 /// The machines, then the changed bytes.
 pub(crate) fn run_all(full: bool) -> Outcome<()> {
-    packages::install(packages::GUESTS)?;
-    let kcap = oracles::build_kcap(Some(boot::TARGET))?;
-    let own_kcap = oracles::build_kcap(None)?;
+    packages::install(&[packages::GUESTS, packages::DEMO].concat())?;
+    let kcap = targets::build_kcap(Some(boot::TARGET))?;
+    let own_kcap = targets::build_kcap(None)?;
     let cells = if full { Cell::all() } else { Cell::pairwise() };
     let mut failed = Vec::new();
     let start = Instant::now();
@@ -72,9 +72,9 @@ pub(crate) fn run_all(full: bool) -> Outcome<()> {
 
 /// One machine, chosen by its name.
 pub(crate) fn run_named(names: &[&str]) -> Outcome<()> {
-    packages::install(packages::GUESTS)?;
-    let kcap = oracles::build_kcap(Some(boot::TARGET))?;
-    let own_kcap = oracles::build_kcap(None)?;
+    packages::install(&[packages::GUESTS, packages::DEMO].concat())?;
+    let kcap = targets::build_kcap(Some(boot::TARGET))?;
+    let own_kcap = targets::build_kcap(None)?;
     for name in names {
         if let Some(cell) = Cell::all().into_iter().find(|cell| cell.name() == *name) {
             println!("ok      {name}: {}", crash(cell, &kcap, &own_kcap)?);
@@ -103,7 +103,30 @@ fn crash(cell: Cell, kcap: &Path, own_kcap: &Path) -> Outcome<String> {
     guest.wait_for("Linux version")?;
     guest.wait_for(SAVED)?;
     guest.wait_for_end()?;
-    Ok(format!("{compared}; saved {}", saved(&prepared, own_kcap)?))
+    let dump = saved(&prepared, own_kcap)?;
+    let mib = fs::metadata(&dump)?.len() >> 20;
+    let seen = if cell.newer { String::new() } else { crash_sees(&prepared, cell, dump)? };
+    Ok(format!("{compared}; saved {mib} MiB{seen}"))
+}
+
+/// crash 8.0.2 opens dumps of 6.1: the task that panicked, and every CPU's registers.
+fn crash_sees(prepared: &Prepared, cell: Cell, dump: PathBuf) -> Outcome<String> {
+    let questions = prepared.folder.join("questions");
+    let dump = [dump.display().to_string()];
+    let says = oracles::ask_crash(&prepared.kernel.vmlinux()?, &dump, "bt\nbt -a\nquit\n", &questions)?;
+    if !says.contains("sysrq_handle_crash") {
+        return Err(format!("crash shows no backtrace of the task that panicked:\n{says}").into());
+    }
+    let cpus = if cell.cpus4 { 4 } else { 1 };
+    // A CPU's registers are where its notes say; crash prints none where they are missing.
+    if let Some(cpu) = (0..cpus).find(|cpu| !says.contains(&format!("CPU: {cpu} "))) {
+        return Err(format!("crash shows no task of CPU {cpu}:\n{says}").into());
+    }
+    let registers = says.matches("RIP: ").count();
+    if registers < cpus {
+        return Err(format!("crash shows registers of {registers} of {cpus} CPUs:\n{says}").into());
+    }
+    Ok(format!("; crash shows the panic and {cpus} CPUs"))
 }
 
 /// Where a machine's files lie.
@@ -111,16 +134,14 @@ pub(super) fn folder(name: &str) -> Outcome<PathBuf> {
     Ok(targets::folder()?.join("load").join(name))
 }
 
-/// Makes a plain dump of the stream on the disk and asks what it is.
-fn saved(prepared: &Prepared, own_kcap: &Path) -> Outcome<String> {
+/// Makes a plain dump of the stream on the disk, and asks what it is.
+fn saved(prepared: &Prepared, own_kcap: &Path) -> Outcome<PathBuf> {
     let dump = prepared.folder.join("dump");
-    run(command(&[own_kcap])
-        .args(["merge", "-f", "--message-level", "4"])
-        .arg(&dump)
-        .arg(prepared.folder.join("disk")))?;
+    let merge = ["merge", "-f", "--message-level", "4"];
+    run(command(&[own_kcap]).args(merge).arg(&dump).arg(prepared.folder.join("disk")))?;
     let info = output(command(&[own_kcap]).arg("info").arg(&dump))?;
     if !info.contains(&prepared.kernel.release) {
         return Err(format!("the dump is not one of {}:\n{info}", prepared.kernel.release).into());
     }
-    Ok(format!("{} MiB", fs::metadata(&dump)?.len() >> 20))
+    Ok(dump)
 }

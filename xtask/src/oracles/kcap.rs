@@ -31,23 +31,11 @@ impl Ended {
     }
 }
 
-/// Builds `kcap` optimised, for a target or for this host; gives the program.
-pub(crate) fn build(target: Option<&str>) -> Outcome<PathBuf> {
-    let mut build = command(&[targets::cargo()]);
-    build.args(["build", "--quiet", "--release", "--package", "kcap"]);
-    if let Some(target) = target {
-        targets::add(target)?;
-        build.args(["--target", target]);
-    }
-    run(build)?;
-    Ok(targets::folder()?.join(target.unwrap_or_default()).join("release/kcap"))
-}
-
 impl Kcap {
     pub(crate) fn find() -> Outcome<Self> {
         let program = match std::env::var_os("KCAPTURE_KCAP") {
             Some(program) => program.into(),
-            None => build(None)?,
+            None => targets::build_kcap(None)?,
         };
         Ok(Self { program })
     }

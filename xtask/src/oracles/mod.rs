@@ -12,7 +12,6 @@ mod bad_input;
 mod qemu;
 
 pub(crate) use debuggers::ask_crash;
-pub(crate) use kcap::build as build_kcap;
 
 use std::fs;
 use std::path::PathBuf;
