@@ -3,7 +3,22 @@
 //! The modules stand in dependency order: a module uses only those declared above it.
 #![no_std]
 #![forbid(unsafe_code)]
+#![cfg_attr(
+    test,
+    expect(
+        clippy::arithmetic_side_effects,
+        clippy::as_conversions,
+        reason = "a test that overflows fails, as it should"
+    )
+)]
+
+#[cfg(test)]
+extern crate std;
 
 mod error;
+
+mod bytes;
+
+pub mod image;
 
 pub use error::{Error, Field};
