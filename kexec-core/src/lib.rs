@@ -21,4 +21,6 @@ mod bytes;
 
 pub mod image;
 
+pub mod command_line;
+
 pub use error::{Error, Field};
