@@ -23,4 +23,6 @@ pub mod image;
 
 pub mod command_line;
 
+pub mod boot_params;
+
 pub use error::{Error, Field};
