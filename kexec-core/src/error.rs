@@ -27,6 +27,15 @@ pub enum Error {
     },
     /// Every address of `/proc/iomem` reads 0: the kernel shows them to a reader with `CAP_SYS_ADMIN` only.
     AddressesHidden,
+    /// The command line, with everything that was appended, is longer than the kernel takes (`cmdline_size`).
+    CommandLineTooLong {
+        /// Its length in bytes, without the terminating NUL.
+        len: u64,
+        /// The longest that the kernel takes, in bytes without the terminating NUL.
+        limit: u64,
+    },
+    /// An ELF structure could not be read or written.
+    Format(vmcore_format::Error),
 }
 
 impl Error {
@@ -37,8 +46,29 @@ impl Error {
             Self::BufferTooSmall { .. } => 1,
             Self::Corrupt { .. } => 2,
             Self::Unsupported { .. } => 3,
-            Self::AddressesHidden => 4,
+            Self::AddressesHidden => 21,
+            Self::CommandLineTooLong { .. } => 20,
+            // The kinds of `vmcore-format` have the same numbers there as here.
+            Self::Format(error) => error.code(),
         }
+    }
+
+    /// The error of a part of an input, as an error of the input: `base` is where the part starts, in bytes.
+    pub(crate) fn at(self, base: u64) -> Self {
+        match self {
+            Self::Corrupt { field, offset } => Self::Corrupt { field, offset: offset.saturating_add(base) },
+            Self::Format(vmcore_format::Error::Corrupt { field, offset }) => {
+                let offset = offset.saturating_add(base);
+                Self::Format(vmcore_format::Error::Corrupt { field, offset })
+            }
+            other => other,
+        }
+    }
+}
+
+impl From<vmcore_format::Error> for Error {
+    fn from(error: vmcore_format::Error) -> Self {
+        Self::Format(error)
     }
 }
 
@@ -49,6 +79,10 @@ impl fmt::Display for Error {
             Self::Corrupt { field, offset } => write!(f, "{field} at offset {offset:#x} is corrupt"),
             Self::Unsupported { field, value } => write!(f, "{field} {value:#x} is not supported"),
             Self::AddressesHidden => f.write_str("/proc/iomem shows no addresses without CAP_SYS_ADMIN"),
+            Self::CommandLineTooLong { len, limit } => {
+                write!(f, "the command line has {len} bytes and the kernel takes {limit}")
+            }
+            Self::Format(error) => error.fmt(f),
         }
     }
 }
@@ -109,6 +143,63 @@ fields! {
     EPhnum => "e_phnum",
     PPaddr => "p_paddr",
     PVaddr => "p_vaddr",
+    /// The first bytes of a file that is no kernel image of a known kind.
+    ImageMagic => "magic of a kernel image",
+    SetupHeader => "setup_header",
+    SetupSects => "setup_sects",
+    /// The displacement of the jump over the setup header: it says where the header ends.
+    SetupJump => "jump",
+    SetupVersion => "setup_header.version",
+    Syssize => "syssize",
+    Loadflags => "loadflags",
+    KernelVersion => "kernel_version",
+    KernelAlignment => "kernel_alignment",
+    MinAlignment => "min_alignment",
+    Xloadflags => "xloadflags",
+    PayloadOffset => "payload_offset",
+    PayloadLength => "payload_length",
+    InitSize => "init_size",
+    KernelInfoOffset => "kernel_info_offset",
+    KernelInfo => "kernel_info",
+    EType => "e_type",
+    EEntry => "e_entry",
+    PType => "p_type",
+    POffset => "p_offset",
+    PFilesz => "p_filesz",
+    PMemsz => "p_memsz",
+    /// The PVH entry of an ELF kernel.
+    XenPhys32Entry => "XEN_ELFNOTE_PHYS32_ENTRY",
+    /// Where a PVH kernel may be moved to.
+    XenPhys32Reloc => "XEN_ELFNOTE_PHYS32_RELOC",
+    Arm64Header => "arm64 image header",
+    RiscvHeader => "riscv image header",
+    TextOffset => "text_offset",
+    ImageSize => "image_size",
+    ImageFlags => "image flags",
+    ZbootHeader => "zboot header",
+    ZbootPayloadOffset => "zboot payload_offset",
+    ZbootPayloadSize => "zboot payload_size",
+    ZbootCompression => "zboot compression type",
+    DosHeader => "MS-DOS header",
+    PeOffset => "e_lfanew",
+    PeSignature => "PE signature",
+    CoffHeader => "COFF header",
+    PeOptionalHeader => "PE optional header",
+    PeMagic => "PE optional header magic",
+    PeSectionHeader => "PE section header",
+    PeVirtualSize => "VirtualSize",
+    PeSizeOfRawData => "SizeOfRawData",
+    PePointerToRawData => "PointerToRawData",
+    /// The section of a unified kernel image that holds the kernel.
+    UkiLinux => ".linux",
+    CommandLine => "command line",
+    BootParams => "boot_params",
+    E820Entries => "e820_entries",
+    SetupDataLen => "setup_data.len",
+    EfiMemmapSize => "efi_memmap_size",
+    RamdiskSize => "ramdisk_size",
+    /// The physical address at which a segment is to be loaded.
+    LoadAddress => "load address",
 }
 
 impl fmt::Display for Field {

@@ -21,6 +21,14 @@ pub mod map;
 
 pub mod sources;
 
+mod bytes;
+
+pub mod image;
+
+pub mod command_line;
+
+pub mod boot_params;
+
 pub mod segment;
 
 pub mod digest;

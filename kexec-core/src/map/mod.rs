@@ -5,6 +5,8 @@
 
 mod kind;
 mod memory_map;
+#[cfg(test)]
+mod tests;
 
 pub use kind::{Range, RangeKind, Span};
 pub use memory_map::{MemoryMap, Merged};

@@ -124,3 +124,6 @@ fn line(raw: &[u8]) -> Option<Line<'_>> {
     let (start, last) = (hexadecimal(start)?, hexadecimal(last)?);
     (start <= last).then_some(Line { start, last, name })
 }
+
+#[cfg(test)]
+mod tests;
