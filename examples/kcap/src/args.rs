@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
-use crate::load::args::{self as load, ExecArgs, LoadArgs, StatusArgs, UnloadArgs};
+use crate::load::args::{self as load, ExecArgs, LoadArgs, PlanArgs, StatusArgs, UnloadArgs};
 use crate::messages;
 use crate::numbers::{parse_number, parse_size};
 
@@ -53,6 +53,8 @@ pub(crate) enum Command {
     Exec(ExecArgs),
     /// Say what is loaded
     Status(StatusArgs),
+    /// Print what `load` would do, for a machine described by files, on any host
+    Plan(PlanArgs),
 }
 
 const DUMP_USAGE: &str = "\

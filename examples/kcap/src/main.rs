@@ -64,6 +64,7 @@ fn main() -> ExitCode {
         Command::Unload(args) => load::unload(args),
         Command::Exec(args) => load::exec(args),
         Command::Status(args) => load::status(args),
+        Command::Plan(args) => load::plan(args),
     };
     let exit = result.unwrap_or_else(|failure| match failure {
         Failure::ReaderGone => Exit::Done,

@@ -23,7 +23,7 @@ pub(crate) struct LoadArgs {
     pub(crate) image: ImageArgs,
     /// Let the kernel plan: kexec_file_load, which checks signatures where the kernel is told to
     #[arg(short = 's', long, overrides_with_all = ["load_syscall", "auto"],
-          conflicts_with_all = ["on_mismatch", "serial", "mem_min", "mem_max", "hotplug", "dry_run", "json"])]
+          conflicts_with_all = ["on_mismatch", "serial", "mem_min", "mem_max", "hotplug", "no_checks", "console_vga", "dry_run", "json"])]
     pub(crate) file_syscall: bool,
     /// Plan here, guard it with our purgatory: kexec_load (the default)
     #[arg(short = 'c', long = "load-syscall", overrides_with_all = ["file_syscall", "auto"])]
@@ -96,6 +96,9 @@ pub(crate) struct PlanningArgs {
     /// Let the purgatory speak on a VGA text screen
     #[arg(long)]
     pub(crate) console_vga: bool,
+    /// Start the kernel without checking that its bytes are still those that were loaded
+    #[arg(short = 'i', long, conflicts_with = "on_mismatch")]
+    pub(crate) no_checks: bool,
 }
 
 /// The purgatory's answer to a wrong digest.
@@ -123,6 +126,28 @@ pub(crate) struct StatusArgs {
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PlanArgs {
+    #[command(flatten)]
+    pub(crate) kind: KindArgs,
+    #[command(flatten)]
+    pub(crate) image: ImageArgs,
+    /// The machine's memory, as its /proc/iomem says it
+    #[arg(long, value_name = "FILE", required_unless_present = "root")]
+    pub(crate) iomem: Option<PathBuf>,
+    /// Where its CPUs leave their notes: a line `ADDRESS SIZE` each, hexadecimal and decimal as in /sys
+    #[arg(long, value_name = "FILE")]
+    pub(crate) notes: Option<PathBuf>,
+    /// A copy of /proc and /sys of the machine in a folder; / for this one
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) root: Option<PathBuf>,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) planning: PlanningArgs,
 }
 
 /// The port of a serial line by its Linux name, or a number.

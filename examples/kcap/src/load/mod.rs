@@ -1,52 +1,108 @@
-//! Loading kernels: `kcap load`, `unload`, `exec`, `status`.
+//! Loading kernels: `kcap load`, `unload`, `exec`, `status`, `plan`.
 
 pub(crate) mod args;
 mod command_line;
+mod machine;
+mod planning;
+mod show;
 mod state;
 
 use std::ffi::CString;
 use std::fs::File;
+use std::io::{self, Write};
 use std::path::Path;
 
-use host::kexec::{self, Call, Kind, Running};
+use host::kexec::{self, Call, Kind, LoadSegment, Running};
 
 pub(crate) use state::{exec, status, unload};
 
 use crate::exit::{Exit, Failure};
-use args::{ImageArgs, LoadArgs};
+use args::{ImageArgs, LoadArgs, PlanArgs};
+use machine::Machine;
+use planning::{Files, Planned};
 
-/// Runs the command.
+/// `kcap load`.
 pub(crate) fn run(args: &LoadArgs) -> Result<Exit, Failure> {
-    let crash = args.kind.kind() == Kind::Crash;
-    let line = command_line(&args.image, crash)?;
+    let kind = args.kind.kind();
+    let line = command_line(&args.image, kind, Path::new("/"))?;
     if args.file_syscall || args.auto {
-        match load_files(&args.image, &line, crash)? {
+        match load_files(&args.image, &line, kind)? {
             Ok(()) => return Ok(Exit::Done),
             Err(code) if args.auto && kexec::is_worth_another_way(code) => {}
             Err(code) => return Err(Failure::new(kexec::explain(Call::FileLoad, code))),
         }
     }
-    Err(Failure::new("kexec_load is not built in yet"))
+    let files = Files::read(&args.image.kernel, args.image.initrd.as_deref(), line)?;
+    let machine = Machine::read(Path::new("/"))?;
+    planning::with_plan(&files, kind, &args.planning, &machine, |planned| {
+        if !args.dry_run {
+            load_segments(planned)?;
+        }
+        if args.json {
+            print(&show::json_text(planned, kind, !args.dry_run))
+        } else if args.dry_run {
+            print(&show::plain_text(planned))
+        } else {
+            Ok(Exit::Done)
+        }
+    })
+}
+
+/// `kcap plan`.
+pub(crate) fn plan(args: &PlanArgs) -> Result<Exit, Failure> {
+    let kind = args.kind.kind();
+    let root = args.root.as_deref();
+    let line = command_line(&args.image, kind, root.unwrap_or(Path::new("/")))?;
+    let files = Files::read(&args.image.kernel, args.image.initrd.as_deref(), line)?;
+    let machine = Machine::of_files(root, args.iomem.as_deref(), args.notes.as_deref())?;
+    planning::with_plan(&files, kind, &args.planning, &machine, |planned| {
+        print(&if args.json { show::json_text(planned, kind, false) } else { show::plain_text(planned) })
+    })
+}
+
+fn print(text: &str) -> Result<Exit, Failure> {
+    io::stdout().write_all(text.as_bytes()).map_err(|error| Failure::stdout(&error))?;
+    Ok(Exit::Done)
 }
 
 /// The command line as asked, before the loader's own additions.
-fn command_line(image: &ImageArgs, crash: bool) -> Result<String, Failure> {
+fn command_line(image: &ImageArgs, kind: Kind, root: &Path) -> Result<String, Failure> {
     let asked = image.append.as_deref().unwrap_or_default();
     if !image.reuse_cmdline {
         return Ok(asked.into());
     }
-    let path = Path::new("/proc/cmdline");
-    let running = Running::here().command_line().map_err(|error| Failure::with_path(path, &error))?;
-    let running =
-        String::from_utf8(running).map_err(|_| Failure::new("/proc/cmdline: not UTF-8; use --append"))?;
-    Ok(command_line::joined(&command_line::reused(&running, crash), asked))
+    let path = root.join("proc/cmdline");
+    let running = Running::below(root).command_line().map_err(|error| Failure::with_path(&path, &error))?;
+    let running = String::from_utf8(running)
+        .map_err(|_| Failure::new(format!("{}: not UTF-8; use --append", path.display())))?;
+    Ok(command_line::joined(&command_line::reused(&running, kind == Kind::Crash), asked))
 }
 
-/// By kexec_file_load; the errno if the kernel refuses.
-fn load_files(image: &ImageArgs, line: &str, crash: bool) -> Result<Result<(), i32>, Failure> {
+/// By `kexec_file_load`: the kernel reads the files and plans itself. The errno if it refuses.
+fn load_files(image: &ImageArgs, line: &str, kind: Kind) -> Result<Result<(), i32>, Failure> {
     let open = |path: &Path| File::open(path).map_err(|error| Failure::with_path(path, &error));
     let kernel = open(&image.kernel)?;
     let initrd = image.initrd.as_deref().map(open).transpose()?;
     let line = CString::new(line).map_err(|_| Failure::new("the command line holds a zero byte"))?;
-    Ok(state::load_files(&kernel, initrd.as_ref(), &line, crash))
+    let crash = if kind == Kind::Crash { state::FILE_ON_CRASH } else { 0 };
+    let flags = crash | if initrd.is_none() { state::FILE_NO_INITRAMFS } else { 0 };
+    Ok(kexec::kexec_file_load(Some(&kernel), initrd.as_ref(), &line, flags))
 }
+
+/// By `kexec_load`: what was planned here, and has passed the kernel's own checks.
+fn load_segments(planned: &Planned<'_>) -> Result<(), Failure> {
+    let mut segments = Vec::new();
+    for segment in planned.plan.segments() {
+        let bytes = planned.plan.bytes(segment, planned.scratch);
+        let bytes = bytes.map_err(|error| Failure::new(format!("the {}: {error}", segment.kind)))?;
+        segments.push(LoadSegment { bytes, mem: segment.extent.mem.0, memsz: segment.extent.memsz });
+    }
+    let plan = planned.plan;
+    kexec::kexec_load(plan.entry().0, &segments, u64::from(plan.flags())).map_err(|code| {
+        let hint = if code == EPERM { "; -s lets the kernel load by itself, which may be allowed" } else { "" };
+        Failure::new(format!("{}{hint}", kexec::explain(Call::Load, code)))
+    })
+}
+
+/// The errno of what is not permitted.
+const EPERM: i32 = 1;

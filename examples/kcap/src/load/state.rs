@@ -1,6 +1,5 @@
 //! `kcap status`, `kcap unload`, `kcap exec`.
 
-use core::ffi::CStr;
 use std::io::{self, Write};
 use std::path::Path;
 
@@ -12,10 +11,13 @@ use crate::exit::{Exit, Failure};
 use crate::words;
 
 /// `KEXEC_ON_CRASH` of kexec_load.
-pub(crate) const ON_CRASH: u64 = 1;
-/// `KEXEC_FILE_UNLOAD` and `KEXEC_FILE_ON_CRASH` of kexec_file_load.
+const ON_CRASH: u64 = 1;
+/// `KEXEC_FILE_UNLOAD` of kexec_file_load.
 const FILE_UNLOAD: u64 = 1;
+/// `KEXEC_FILE_ON_CRASH`
 pub(crate) const FILE_ON_CRASH: u64 = 2;
+/// `KEXEC_FILE_NO_INITRAMFS`
+pub(crate) const FILE_NO_INITRAMFS: u64 = 4;
 
 /// The version of the JSON object's shape: it grows when a key changes its meaning or goes.
 const VERSION: u32 = 1;
@@ -53,18 +55,6 @@ pub(crate) fn exec(_: &ExecArgs) -> Result<Exit, Failure> {
     }
     kexec::reboot_into_loaded().map_err(|code| Failure::new(kexec::explain(Call::Reboot, code)))?;
     Ok(Exit::Done)
-}
-
-/// The kernel's own way: it reads the files and plans itself.
-pub(crate) fn load_files(
-    kernel: &std::fs::File,
-    initrd: Option<&std::fs::File>,
-    line: &CStr,
-    crash: bool,
-) -> Result<(), i32> {
-    const NO_INITRAMFS: u64 = 4;
-    let flags = if crash { FILE_ON_CRASH } else { 0 } | if initrd.is_none() { NO_INITRAMFS } else { 0 };
-    kexec::kexec_file_load(Some(kernel), initrd, line, flags)
 }
 
 fn json_text(state: &State) -> String {

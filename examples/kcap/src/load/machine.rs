@@ -1,0 +1,240 @@
+//! The machine that a kernel is loaded on: what `/proc` and `/sys` say of it, here or in files.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use host::kexec::{Area, Running, State};
+use kexec_core::boot_params::{BootParams, EfiMemoryDescriptor, EfiRuntime};
+use kexec_core::elfcorehdr::{Builder, DirectMap, KernelText, NoteBuffer};
+use kexec_core::map::{MemoryMap, Range, Span};
+use kexec_core::sources::iomem::{self, KernelImage};
+use vmcore_format::elf::EM_X86_64;
+use vmcore_format::{Class, Endian, Layout, PhysAddr, VirtAddr};
+
+use crate::exit::Failure;
+
+/// Where an x86_64 kernel maps itself: the last 2 GiB.
+const KERNEL_MAPPING: u64 = 0xffff_ffff_8000_0000;
+/// KASLR moves the linear mapping by whole GiB.
+const GIB: u64 = 1 << 30;
+
+/// Numbers and texts of a machine.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Machine {
+    /// `/proc/iomem`
+    pub(crate) iomem: Vec<u8>,
+    /// Where `iomem` was read.
+    pub(crate) iomem_path: PathBuf,
+    pub(crate) notes: Vec<NoteBuffer>,
+    pub(crate) vmcoreinfo: Option<NoteBuffer>,
+    pub(crate) page_offset: Option<u64>,
+    /// The kernel's own mapping: virtual address of its first byte, and its length.
+    pub(crate) text: Option<(u64, Option<u64>)>,
+    /// `struct boot_params` of the running kernel.
+    pub(crate) boot_params: Option<Vec<u8>>,
+    /// ACPI's root pointer, where UEFI names it.
+    pub(crate) acpi_rsdp: Option<PhysAddr>,
+    pub(crate) efi: Option<Efi>,
+    /// Major and minor number of the running kernel.
+    pub(crate) version: Option<(u32, u32)>,
+    /// What the running kernel wants of an elfcorehdr that it keeps up to date, in bytes.
+    pub(crate) elfcorehdr_size: Option<u64>,
+    /// `MemTotal`, in pages of 4 KiB.
+    pub(crate) ram_pages: Option<u64>,
+    pub(crate) five_level: bool,
+    pub(crate) gib_pages: bool,
+}
+
+/// What `/sys/firmware/efi` says.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Efi {
+    fw_vendor: PhysAddr,
+    runtime: PhysAddr,
+    config_table: PhysAddr,
+    smbios: PhysAddr,
+    runtime_map: Vec<EfiMemoryDescriptor>,
+}
+
+impl Machine {
+    /// Of `/proc` and `/sys` in a folder.
+    pub(crate) fn read(root: &Path) -> Result<Self, Failure> {
+        let running = Running::below(root);
+        let path = root.join("proc/iomem");
+        let iomem = running.iomem().map_err(|error| Failure::with_path(&path, &error))?;
+        let cpuinfo = running.read("proc/cpuinfo").unwrap_or_default();
+        let cpuinfo = String::from_utf8_lossy(&cpuinfo);
+        let mut flags = cpuinfo
+            .lines()
+            .find(|line| line.starts_with("flags"))
+            .unwrap_or_default()
+            .split_ascii_whitespace();
+        let (five_level, gib_pages) =
+            (flags.clone().any(|flag| flag == "la57"), flags.any(|flag| flag == "pdpe1gb"));
+        let mut machine = Self {
+            iomem,
+            iomem_path: path,
+            notes: running.crash_notes().iter().map(|notes| note(notes.area)).collect(),
+            vmcoreinfo: running.vmcoreinfo().map(note),
+            boot_params: running.boot_params(),
+            acpi_rsdp: running.efi_table("ACPI20").or_else(|| running.efi_table("ACPI")).map(PhysAddr),
+            efi: efi(&running),
+            version: running.version(),
+            elfcorehdr_size: State::read_below(root).ok().and_then(|state| state.elfcorehdr_size),
+            ram_pages: running.read("proc/meminfo").ok().and_then(|text| mem_total(&text)),
+            five_level,
+            gib_pages,
+            ..Self::default()
+        };
+        machine.virtual_addresses(&running);
+        Ok(machine)
+    }
+
+    /// Of files: a copy of `/proc` and `/sys`, if any, and single files in the place of its own.
+    pub(crate) fn of_files(
+        root: Option<&Path>,
+        iomem: Option<&Path>,
+        notes: Option<&Path>,
+    ) -> Result<Self, Failure> {
+        let mut machine = match (root, iomem) {
+            (Some(root), None) => Self::read(root)?,
+            (Some(root), Some(_)) => Self::read(root).unwrap_or_default(),
+            (None, _) => Self::default(),
+        };
+        if let Some(path) = iomem {
+            machine.iomem = fs::read(path).map_err(|error| Failure::with_path(path, &error))?;
+            machine.iomem_path = path.to_owned();
+        }
+        if let Some(path) = notes {
+            let text = fs::read_to_string(path).map_err(|error| Failure::with_path(path, &error))?;
+            let area = |(number, line): (usize, &str)| {
+                let wrong = || {
+                    let number = number.saturating_add(1);
+                    Failure::new(format!("{}: line {number} is not ADDRESS SIZE", path.display()))
+                };
+                let (paddr, len) = line.trim().split_once(' ').ok_or_else(wrong)?;
+                let paddr = u64::from_str_radix(paddr.trim_start_matches("0x"), 16).map_err(|_| wrong())?;
+                Ok(note(Area { paddr, len: len.trim().parse().map_err(|_| wrong())? }))
+            };
+            machine.notes = text.lines().enumerate().map(area).collect::<Result<_, Failure>>()?;
+        }
+        Ok(machine)
+    }
+
+    /// The linear mapping and the kernel's own, from `/proc/kcore` or `/proc/kallsyms`.
+    fn virtual_addresses(&mut self, running: &Running) {
+        let loads = running.kcore_loads();
+        let linear = loads.iter().filter(|load| load.vaddr < KERNEL_MAPPING).map(|load| load.vaddr).min();
+        self.page_offset = linear.map(|vaddr| vaddr & !(GIB.saturating_sub(1)));
+        let [text, stext] = running.symbols(["_text", "_stext"]);
+        let text = text.or(stext);
+        let mapped = loads.iter().find(|load| {
+            let end = load.vaddr.saturating_add(load.size);
+            load.vaddr >= KERNEL_MAPPING && text.is_some_and(|text| (load.vaddr..end).contains(&text))
+        });
+        self.text = match mapped {
+            Some(load) => Some((load.vaddr, Some(load.size))),
+            None => text.map(|text| (text, None)),
+        };
+    }
+
+    /// Calls `work` with the memory map and where the kernel lies.
+    pub(crate) fn with_map<T>(
+        &self,
+        work: impl FnOnce(&MemoryMap<'_>, KernelImage) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
+        // Painting a range over another one leaves at most two pieces more.
+        let lines = self.iomem.split(|byte| *byte == b'\n').count();
+        let mut table = vec![Range::EMPTY; lines.saturating_mul(2).saturating_add(1)];
+        let mut map = MemoryMap::new(&mut table);
+        let kernel = iomem::parse(&self.iomem, &mut map)
+            .map_err(|error| Failure::new(format!("{}: {error}", self.iomem_path.display())))?;
+        work(&map, kernel)
+    }
+
+    /// The elfcorehdr of a crash kernel.
+    pub(crate) fn elfcorehdr<'a>(
+        &'a self,
+        map: &'a MemoryMap<'a>,
+        kernel: KernelImage,
+        room: u64,
+    ) -> Builder<'a> {
+        Builder {
+            layout: Layout { class: Class::Bits64, endian: Endian::Little },
+            e_machine: EM_X86_64,
+            cpu_notes: &self.notes,
+            vmcoreinfo: self.vmcoreinfo,
+            text: self.kernel_text(kernel),
+            direct_map: self.page_offset.map(|address| DirectMap::x86_64(VirtAddr(address))),
+            ram: map,
+            exclude: &[Builder::LOW_MEMORY],
+            backup: None,
+            room,
+        }
+    }
+
+    fn kernel_text(&self, kernel: KernelImage) -> Option<KernelText> {
+        let (vaddr, len) = self.text?;
+        let code = kernel.code?;
+        let end =
+            [kernel.bss, kernel.data, kernel.rodata].into_iter().flatten().map(|span: Span| span.end).max();
+        let len = len.or_else(|| end.unwrap_or(code.end).0.checked_sub(code.start.0))?;
+        Some(KernelText { vaddr: VirtAddr(vaddr), paddr: code.start, len })
+    }
+
+    /// What the running kernel was told of the machine.
+    pub(crate) fn boot_params(&self) -> Result<Option<&BootParams>, Failure> {
+        let parsed = self.boot_params.as_deref().map(BootParams::parse).transpose();
+        parsed.map_err(|error| Failure::new(format!("/sys/kernel/boot_params/data: {error}")))
+    }
+
+    /// EFI's runtime services, where the machine has them and the kernel was told of them.
+    pub(crate) fn efi(&self) -> Result<Option<EfiRuntime<'_>>, Failure> {
+        let (Some(efi), Some(params)) = (&self.efi, self.boot_params()?) else { return Ok(None) };
+        Ok(Some(EfiRuntime {
+            loader_signature: params.efi_info.loader_signature,
+            systab: params.efi_info.systab(),
+            fw_vendor: efi.fw_vendor,
+            runtime: efi.runtime,
+            config_table: efi.config_table,
+            smbios: efi.smbios,
+            runtime_map: &efi.runtime_map,
+        }))
+    }
+
+    /// Whether the running kernel can keep an elfcorehdr up to date that `kexec_load` brought.
+    pub(crate) fn knows_hotplug(&self) -> bool {
+        self.version.is_some_and(|version| version >= (6, 5)) && self.elfcorehdr_size.is_some()
+    }
+}
+
+/// A buffer of notes.
+pub(crate) fn note(area: Area) -> NoteBuffer {
+    NoteBuffer { paddr: PhysAddr(area.paddr), len: area.len }
+}
+
+/// `MemTotal` in pages of 4 KiB.
+fn mem_total(meminfo: &[u8]) -> Option<u64> {
+    let text = core::str::from_utf8(meminfo).ok()?;
+    let kib = text.lines().find_map(|line| line.strip_prefix("MemTotal:"))?.trim().strip_suffix("kB")?;
+    Some(kib.trim().parse::<u64>().ok()? / 4)
+}
+
+fn efi(running: &Running) -> Option<Efi> {
+    let number = |name| running.efi_number(name).map(PhysAddr);
+    let runtime_map: Option<Vec<EfiMemoryDescriptor>> = running
+        .efi_runtime_map()
+        .into_iter()
+        .map(|[kind, phys, virt, pages, attribute]| {
+            let kind = u32::try_from(kind).ok()?;
+            Some(EfiMemoryDescriptor::new(kind, PhysAddr(phys), virt, pages, attribute))
+        })
+        .collect();
+    Some(Efi {
+        fw_vendor: number("fw_vendor")?,
+        // Newer kernels do not say it, and do not need it.
+        runtime: number("runtime").unwrap_or_default(),
+        config_table: number("config_table")?,
+        smbios: PhysAddr(running.efi_table("SMBIOS").unwrap_or_default()),
+        runtime_map: runtime_map.filter(|map| !map.is_empty())?,
+    })
+}

@@ -1,0 +1,162 @@
+//! A plan and its bytes, from a machine and files.
+
+use std::fs;
+use std::io::Read;
+use std::path::Path;
+
+use host::kexec::Kind;
+use kexec_core::boot_params::SetupData;
+use kexec_core::check;
+use kexec_core::elfcorehdr::Omitted;
+use kexec_core::map::{MemoryMap, Span};
+use kexec_core::plan::{Elfcorehdr, Load, MachineFacts, Plan, Purgatory, Request, Running, Upkeep};
+use kexec_core::sources::iomem::KernelImage;
+
+use super::args::{OnMismatch, PlanningArgs};
+use super::machine::Machine;
+use crate::exit::Failure;
+
+/// What is to be started.
+#[derive(Debug)]
+pub(crate) struct Files {
+    kernel: Vec<u8>,
+    initrd: Vec<u8>,
+    line: String,
+}
+
+impl Files {
+    /// Reads them.
+    pub(crate) fn read(kernel: &Path, initrd: Option<&Path>, line: String) -> Result<Self, Failure> {
+        let read = |path: &Path| fs::read(path).map_err(|error| Failure::with_path(path, &error));
+        Ok(Self { kernel: read(kernel)?, initrd: initrd.map(read).transpose()?.unwrap_or_default(), line })
+    }
+}
+
+/// A plan, checked, with all its bytes.
+#[derive(Debug)]
+pub(crate) struct Planned<'a> {
+    pub(crate) plan: &'a Plan<'a>,
+    /// What the plan wrote.
+    pub(crate) scratch: &'a [u8],
+    pub(crate) digest: [u8; 32],
+    /// The elfcorehdr; empty for an ordinary kernel.
+    pub(crate) elfcorehdr: &'a [u8],
+    /// What the elfcorehdr lacks.
+    pub(crate) omitted: Option<Omitted>,
+}
+
+/// The longest command line of any kernel of x86 (`COMMAND_LINE_SIZE`), its NUL included.
+const LINE_LEN: usize = 2048;
+
+/// Plans, and calls `work` with the plan.
+pub(crate) fn with_plan<T>(
+    files: &Files,
+    kind: Kind,
+    options: &PlanningArgs,
+    machine: &Machine,
+    work: impl FnOnce(&Planned<'_>) -> Result<T, Failure>,
+) -> Result<T, Failure> {
+    machine.with_map(|map, kernel| {
+        let upkeep = upkeep(options, machine)?;
+        let mut header = Vec::new();
+        let mut omitted = None;
+        if kind == Kind::Crash {
+            (header, omitted) = elfcorehdr(machine, map, kernel, upkeep)?;
+        }
+        let load = match kind {
+            Kind::Crash => Load::Crash(Elfcorehdr { bytes: &header, upkeep }),
+            Kind::Ordinary => Load::Ordinary,
+        };
+        let seed = random()?;
+        let request = Request {
+            load,
+            kernel: &files.kernel,
+            initrd: &files.initrd,
+            command_line: files.line.as_bytes(),
+            memory: map,
+            limits: Span::new(options.mem_min.unwrap_or(0), options.mem_max.unwrap_or(u64::MAX)),
+            purgatory: purgatory(options),
+            running: running(machine, map),
+            machine: MachineFacts {
+                boot_params: machine.boot_params()?,
+                acpi_rsdp: machine.acpi_rsdp,
+                efi: machine.efi()?,
+                setup_data: &[SetupData::rng_seed(&seed)],
+            },
+        };
+        let refused = |error| Failure::new(format!("{error}; nothing was changed"));
+        let mut line = [0; LINE_LEN];
+        let plan = Plan::new(request, &mut line).map_err(refused)?;
+        let mut scratch = vec![0; plan.scratch_len()];
+        let digest = plan.encode(&mut scratch).map_err(refused)?;
+        work(&Planned { plan: &plan, scratch: &scratch, digest, elfcorehdr: &header, omitted })
+    })
+}
+
+/// Who keeps the elfcorehdr up to date.
+fn upkeep(options: &PlanningArgs, machine: &Machine) -> Result<Upkeep, Failure> {
+    match (options.hotplug, machine.elfcorehdr_size) {
+        (false, _) => Ok(Upkeep::Reload),
+        (true, Some(room)) if machine.knows_hotplug() => Ok(Upkeep::Kernel { room }),
+        (true, _) => Err(Failure::new(
+            "--hotplug: the running kernel does not keep a loaded elfcorehdr up to date (Linux 6.5 and later do): \
+            without it, load again when CPUs or memory come or go",
+        )),
+    }
+}
+
+fn elfcorehdr(
+    machine: &Machine,
+    map: &MemoryMap<'_>,
+    kernel: KernelImage,
+    upkeep: Upkeep,
+) -> Result<(Vec<u8>, Option<Omitted>), Failure> {
+    let room = match upkeep {
+        Upkeep::Kernel { room } => room,
+        Upkeep::Reload => 0,
+    };
+    let builder = machine.elfcorehdr(map, kernel, room);
+    let failure = |error| Failure::new(format!("elfcorehdr: {error}"));
+    let len = builder.encoded_len().map_err(failure)?;
+    let mut bytes = vec![0; usize::try_from(len).unwrap_or(usize::MAX)];
+    builder.encode(&mut bytes).map_err(failure)?;
+    Ok((bytes, Some(builder.omitted()).filter(|omitted| omitted.any())))
+}
+
+fn purgatory(options: &PlanningArgs) -> Purgatory<'static> {
+    Purgatory {
+        on_mismatch: match options.on_mismatch {
+            None | Some(OnMismatch::Halt) => purgatory::OnMismatch::Halt,
+            Some(OnMismatch::Reset) => purgatory::OnMismatch::Reset,
+            Some(OnMismatch::Continue) => purgatory::OnMismatch::Continue,
+        },
+        check: !options.no_checks,
+        serial_port: options.serial.unwrap_or(0),
+        vga: options.console_vga,
+        ..Purgatory::new(purgatory::X86_64)
+    }
+}
+
+fn running(machine: &Machine, map: &MemoryMap<'_>) -> Running {
+    let assumed = Running::x86_64(map);
+    let since = |version, flag| if machine.version.is_none_or(|running| running >= version) { flag } else { 0 };
+    Running {
+        known_flags: check::ON_CRASH
+            | check::PRESERVE_CONTEXT
+            | since((6, 5), check::UPDATE_ELFCOREHDR)
+            | since((6, 10), check::CRASH_HOTPLUG_SUPPORT),
+        ram_pages: machine.ram_pages.unwrap_or(assumed.ram_pages),
+        five_level: machine.five_level,
+        gib_pages: machine.gib_pages,
+        ..assumed
+    }
+}
+
+/// Random bytes for the next kernel's generator.
+fn random() -> Result<[u8; 32], Failure> {
+    let mut seed = [0; 32];
+    let path = Path::new("/dev/urandom");
+    let read = fs::File::open(path).and_then(|mut file| file.read_exact(&mut seed));
+    read.map_err(|error| Failure::with_path(path, &error))?;
+    Ok(seed)
+}
