@@ -4,6 +4,11 @@
 #![no_std]
 #![forbid(unsafe_code)]
 
+#[cfg(test)]
+extern crate std;
+
 mod error;
+
+pub mod object;
 
 pub use error::{Error, Field};
