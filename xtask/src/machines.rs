@@ -1,0 +1,64 @@
+//! The machines that crash: few, each with as many peculiarities as fit.
+
+/// One test machine.
+#[derive(Debug)]
+pub(crate) struct Machine {
+    pub(crate) name: &'static str,
+    /// Debian's meta-package of its kernel.
+    pub(crate) kernel: &'static str,
+    /// What QEMU is told beside the disks: CPU, memory, board.
+    pub(crate) qemu: &'static str,
+    /// Beside the console: reservation of the crash kernel, kernel features under test.
+    pub(crate) command_line: &'static str,
+    /// Whether QEMU's own dumps of the running machine are wanted as well.
+    pub(crate) dump_guest_memory: bool,
+    /// MiB that the balloon takes out of the machine; those pages are offline.
+    pub(crate) balloon_mib: u32,
+    pub(crate) memory_mib: u32,
+}
+
+pub(crate) const MACHINES: &[Machine] = &[
+    // 5-level page tables.
+    Machine {
+        name: "6.1-5level",
+        kernel: "linux-image-cloud-amd64",
+        qemu: "-M q35 -cpu max -smp 2",
+        command_line: "crashkernel=160M",
+        dump_guest_memory: true,
+        balloon_mib: 0,
+        memory_mib: 512,
+    },
+    // 4-level page tables, the same features by other means: no KASLR, the old board, hugetlb's vmemmap freed.
+    Machine {
+        name: "6.12-5level",
+        kernel: "linux-image-6.12-cloud-amd64",
+        qemu: "-M q35 -cpu max -smp 2",
+        command_line: "crashkernel=160M hugetlb_free_vmemmap=on",
+        dump_guest_memory: false,
+        balloon_mib: 16,
+        memory_mib: 512,
+    },
+    // 4-level page tables, memory above a hole, two NUMA nodes.
+    Machine {
+        name: "6.1-4level-hole-numa",
+        kernel: "linux-image-cloud-amd64",
+        qemu: "-M q35,max-ram-below-4g=256M -cpu qemu64 -smp 2 \
+            -object memory-backend-ram,id=m0,size=288M -object memory-backend-ram,id=m1,size=224M \
+            -numa node,memdev=m0,cpus=0 -numa node,memdev=m1,cpus=1",
+        command_line: "crashkernel=176M hugetlb_free_vmemmap=on",
+        dump_guest_memory: false,
+        balloon_mib: 0,
+        memory_mib: 512,
+    },
+    Machine {
+        name: "6.12-generic-4level",
+        kernel: "linux-image-6.12-amd64",
+        qemu: "-M pc,max-ram-below-4g=256M -cpu qemu64 -smp 2 \
+            -object memory-backend-ram,id=m0,size=320M -object memory-backend-ram,id=m1,size=256M \
+            -numa node,memdev=m0,cpus=0 -numa node,memdev=m1,cpus=1",
+        command_line: "crashkernel=208M nokaslr",
+        dump_guest_memory: false,
+        balloon_mib: 0,
+        memory_mib: 576,
+    },
+];
