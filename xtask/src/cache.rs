@@ -34,3 +34,14 @@ pub(crate) fn fill(folder: &Path, fill: impl FnOnce(&Path) -> Outcome<()>) -> Ou
     }
     filled
 }
+
+/// Removes a folder that is no longer wanted, if it is there.
+pub(crate) fn empty(folder: &Path) -> Outcome<()> {
+    if folder.exists() {
+        let name = folder.file_name().ok_or("a folder of the cache needs a name")?.to_string_lossy();
+        let leaving = folder.with_file_name(format!(".{name}.old.{}", std::process::id()));
+        fs::rename(folder, &leaving)?;
+        fs::remove_dir_all(leaving)?;
+    }
+    Ok(())
+}

@@ -15,7 +15,7 @@ use crate::cache;
 use crate::guest::Guest;
 use crate::initramfs::Tree;
 use crate::kernels::Kernel;
-use crate::machines::{MACHINES, Machine};
+use crate::machines::{MACHINES, Machine, RECIPE};
 use crate::packages;
 use crate::run::{Outcome, command, output, run};
 
@@ -71,6 +71,10 @@ pub(crate) fn make(names: &[&str]) -> Outcome<()> {
 /// The folder with a machine's vmcore, made first if the cache does not have it.
 pub(crate) fn folder_of(machine: &Machine) -> Outcome<PathBuf> {
     let folder = cache::folder("vmcores")?.join(machine.name);
+    let recipe = format!("recipe {RECIPE}\n");
+    if !fs::read_to_string(folder.join("info")).is_ok_and(|info| info.starts_with(&recipe)) {
+        cache::empty(&folder)?;
+    }
     cache::fill(&folder, |unfinished| {
         packages::install(packages::GUESTS)?;
         crash(machine, unfinished)
@@ -187,13 +191,19 @@ fn collect(work: &Path, folder: &Path) -> Outcome<()> {
     run(command(&["bash", "-c", script, "collect"]).arg(work.join("vmcore.disk")).arg(folder.join("vmcore")))?;
     run(command(&["tar", "-xf"]).arg(work.join("records.disk")).arg("-C").arg(folder))?;
     fs::rename(work.join("console"), folder.join("console"))?;
+    let qemus = folder.join("qemu.elf");
+    if qemus.exists() {
+        let sparse = work.join("qemu.elf");
+        run(command(&["cp", "--sparse=always"]).arg(&qemus).arg(&sparse))?;
+        fs::rename(sparse, qemus)?;
+    }
     Ok(())
 }
 
 fn info(machine: &Machine, kernel: &Kernel) -> String {
     let version = output(command(&["qemu-system-x86_64", "--version"])).unwrap_or_default();
     format!(
-        "machine {}\nkernel {}\nmemory {} MiB\nqemu {}\ncommand line {}\n{}\n",
+        "recipe {RECIPE}\nmachine {}\nkernel {}\nmemory {} MiB\nqemu {}\ncommand line {}\n{}\n",
         machine.name,
         kernel.release,
         machine.memory_mib,

@@ -16,6 +16,9 @@ const HUGE: usize = 2 << 20;
 /// What a pipe holds unless told otherwise: 16 pages.
 const PAGES_OF_A_PIPE: u32 = 16;
 
+/// More than the CPUs hold back from the buddy lists.
+const FREED: usize = 6144;
+
 /// Everything that keeps the filled pages in use.
 #[derive(Debug, Default)]
 pub(crate) struct Pages {
@@ -130,12 +133,12 @@ impl Pages {
     }
 
     fn freed(&mut self) -> Outcome<()> {
-        let length = 1024 * PAGE;
+        let length = FREED * PAGE;
         let mut map = MmapOptions::new().len(length).map_anon()?;
         map.advise(Advice::NoHugePage)?;
         canary::write_pages(Kind::Freed, &mut map);
         drop(map);
-        self.filled.push((Kind::Freed, 1024));
+        self.filled.push((Kind::Freed, FREED as u32));
         Ok(())
     }
 

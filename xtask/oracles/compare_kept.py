@@ -1,0 +1,30 @@
+"""compare_kept.py VMCORE OURS PEERS: the pages two dumps of one vmcore keep, by their second bitmaps.
+
+Every difference must be the documented one: the partial last page of a PT_LOAD, which we keep and makedumpfile drops."""
+
+import sys
+
+import dumps
+import vmcore
+
+
+def main(core_path, ours_path, peers_path):
+    core = vmcore.Vmcore(core_path)
+    ours, peers = dumps.open_dump([ours_path]), dumps.open_dump([peers_path])
+    partial = core.partial()
+    ours_only, peers_only = ours.kept() - peers.kept(), peers.kept() - ours.kept()
+    explained = ours_only & partial
+    print(f"{len(ours.kept())} kept by both but for {len(explained)} partial pages: {dumps.runs(explained)}")
+    faults = 0
+    for what, pfns in (("kept by us alone", ours_only - partial), ("kept by the peer alone", peers_only)):
+        if pfns:
+            faults += 1
+            print(f"  {len(pfns)} {what}: {dumps.runs(pfns)}")
+    if ours.known() - core.held() or core.held() - ours.known():
+        faults += 1
+        print(f"  known pages are not the vmcore's: {dumps.runs(ours.known() ^ core.held())}")
+    return faults
+
+
+if __name__ == "__main__":
+    sys.exit(1 if main(*sys.argv[1:]) else 0)
