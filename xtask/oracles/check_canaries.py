@@ -14,8 +14,6 @@ import vmcore
 
 USER = {"anon", "thp", "mthp", "hugetlb", "ksm", "locked"}
 CACHE = {"tmpfs", "tmpfs-huge", "rootfs", "ext4-1k", "ext4-4k", "ext4-1k-dirty", "ext4-4k-dirty", "bdev"}
-# Free pages that the CPUs hold back from the buddy lists are not marked as free.
-PER_CPU_FREE = 3072
 # Cache pages on their way to an LRU list, or back from it to a CPU's free pages, carry no mark of a cache page.
 IN_TRANSIT = 64
 
@@ -23,6 +21,12 @@ IN_TRANSIT = 64
 def written(folder):
     with open(os.path.join(folder, "canaries"), encoding="ascii") as file:
         return {name: int(count) for _, name, count in map(str.split, file)}
+
+
+def per_cpu_free(folder):
+    """How many free pages the CPUs hold back from the buddy lists: those are not marked as free."""
+    with open(os.path.join(folder, "zoneinfo"), encoding="ascii") as file:
+        return sum(int(line.split()[1]) for line in file if line.strip().startswith("count:"))
 
 
 def marked(flags, pfn, bit):
@@ -77,7 +81,7 @@ def main(folder, dump_path, *levels):
                 wrong[name].append(pfn)
         kinds = " ".join(f"{name} {count}" for name, count in sorted(counts.items()) if count)
         print(f"level {level}: kept {kinds or 'none'}; {len(in_transit)} in transit")
-        if len(held_back) > PER_CPU_FREE:
+        if len(held_back) > per_cpu_free(folder) + IN_TRANSIT:
             wrong["freed"] += held_back
         if len(in_transit) > IN_TRANSIT:
             wrong["pages in transit"] += in_transit

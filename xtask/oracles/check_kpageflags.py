@@ -27,8 +27,8 @@ def main(folder, level, dump_path):
     core = vmcore.Vmcore(os.path.join(folder, "vmcore"))
     flags = kpageflags.read(os.path.join(folder, "kpageflags"))
     poison_known = b"NUMBER(PG_hwpoison)" in core.bytes[: core.loads[0][3]]
-    kept = dumps.open_dump([dump_path]).kept()
-    held = core.held()
+    dump = dumps.open_dump([dump_path])
+    kept, held = dump.kept(), core.held()
     expected = {
         pfn for pfn in held if pfn >= len(flags) or not kpageflags.left_out(flags[pfn], level, poison_known)
     }
@@ -39,8 +39,10 @@ def main(folder, level, dump_path):
         for name, count in by_flags.most_common():
             of_these = [pfn for pfn in pfns if describe(flags[pfn]) == name]
             print(f"  {count} {what}, recorded as {name}: {dumps.runs(of_these)}")
-    # What was slab then and is dropped now must at least not be slab by the crash: that many cannot change.
-    return len(differing) > MAY_DIFFER
+    unknown = dump.known() ^ held
+    if unknown:
+        print(f"  the first bitmap is not what the vmcore holds: {dumps.runs(unknown)}")
+    return len(differing) > MAY_DIFFER or bool(unknown)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
 """check_pages.py VMCORE REFERENCE DUMP[,PART..]..: every page of every dump, decoded, equals the vmcore's; a kdump file
 keeps exactly the pages that the reference (a kdump file) keeps, an ELF file at least those that are not zero.
 
-REFERENCE may be '-': no comparison of what is kept. Prints a line for each dump; exits with 1 at the first fault of any."""
+REFERENCE may be '-': no comparison of what is kept; or 'peer': the dump was made from one of makedumpfile's, which lacks
+the partial pages. Prints a line for each dump; exits with 1 at the first fault of any."""
 
 import os
 import sys
@@ -13,14 +14,15 @@ import vmcore
 
 def main(core_path, reference_path, *dump_paths):
     core = vmcore.Vmcore(core_path)
-    reference = None if reference_path == "-" else dumps.open_dump([reference_path]).kept()
+    reference = None if reference_path in ("-", "peer") else dumps.open_dump([reference_path]).kept()
+    unknown = core.partial() if reference_path == "peer" else set()
     faults = 0
     for names in dump_paths:
         dump = dumps.open_dump(names.split(","))
         if isinstance(dump, dumps.Elf):
             count, wrong = elf(core, dump, reference)
         else:
-            count, wrong = kdump(core, dump, reference)
+            count, wrong = kdump(core, dump, reference, unknown)
         codecs = ", ".join(codecs_in_c.NAMES[flags] for flags in sorted(dump.codecs_seen))
         print(f"{os.path.basename(names)}: {count} pages{' of ' + codecs if codecs else ''}")
         for what, pfns in wrong.items():
@@ -30,7 +32,7 @@ def main(core_path, reference_path, *dump_paths):
     return faults
 
 
-def kdump(core, dump, reference):
+def kdump(core, dump, reference, unknown):
     wrong = {"do not decode": [], "differ from the vmcore": [], "not in the vmcore": []}
     count = 0
     for pfn, page in dump.pages():
@@ -42,7 +44,7 @@ def kdump(core, dump, reference):
             wrong["not in the vmcore"].append(pfn)
         elif page != expected:
             wrong["differ from the vmcore"].append(pfn)
-    wrong["known but not in the vmcore, or the other way round"] = dump.known() ^ core.held()
+    wrong["known but not in the vmcore, or the other way round"] = (dump.known() ^ core.held()) - unknown
     if reference is not None:
         kept = dump.kept()
         wrong["kept, the reference does not"] = kept - reference

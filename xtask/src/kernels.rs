@@ -20,7 +20,9 @@ impl Kernel {
     /// before is taken without asking the network.
     pub(crate) fn of(meta_package: &str) -> Outcome<Self> {
         let package = resolve(meta_package)?;
-        let folder = unpacked(&package)?;
+        let folder = unpacked(&package, |archive, folder| {
+            run(command(&["dpkg", "-x"]).arg(archive).arg(folder))
+        })?;
         let release = package.trim_start_matches("linux-image-").to_owned();
         Ok(Self { release, folder })
     }
@@ -36,10 +38,14 @@ impl Kernel {
         find(&modules, &[format!("{name}.ko"), format!("{name}.ko.xz")])
     }
 
-    /// The kernel with its debug symbols: 300 MB to download.
+    /// The kernel with its debug symbols: 300 MB to download. The modules' symbols are left out.
     pub(crate) fn vmlinux(&self) -> Outcome<PathBuf> {
-        let folder = unpacked(&format!("linux-image-{}-dbg", self.release))?;
-        Ok(folder.join(format!("usr/lib/debug/boot/vmlinux-{}", self.release)))
+        let wanted = format!("usr/lib/debug/boot/vmlinux-{}", self.release);
+        let script = "set -o pipefail; dpkg --fsys-tarfile \"$1\" | tar -x -C \"$2\" \"./$3\"";
+        let folder = unpacked(&format!("linux-image-{}-dbg", self.release), |archive, folder| {
+            run(command(&["bash", "-c", script, "unpack"]).arg(archive).arg(folder).arg(&wanted))
+        })?;
+        Ok(folder.join(wanted))
     }
 }
 
@@ -68,21 +74,23 @@ fn ask_apt(meta_package: &str) -> Outcome<String> {
     Ok(depends().ok_or_else(|| format!("apt knows no package {meta_package}"))?)
 }
 
-fn unpacked(package: &str) -> Outcome<PathBuf> {
+/// The folder of a package's content, downloaded first if the cache does not have it.
+fn unpacked(package: &str, unpack: impl Fn(&Path, &Path) -> Outcome<()>) -> Outcome<PathBuf> {
     let folder = cache::folder("kernels")?.join(package);
     cache::fill(&folder, |unfinished| {
         println!("downloading {package}");
-        let download = || run(command(&["apt-get", "-qq", "download", package]).current_dir(unfinished));
+        // As root apt says that it cannot switch to its own user here; that is no news.
+        let sandbox = "APT::Sandbox::User=root";
+        let download = || {
+            run(command(&["apt-get", "-qq", "-o", sandbox, "download", package]).current_dir(unfinished))
+        };
         if download().is_err() {
             crate::packages::refresh_lists()?;
             download()?;
         }
-        for entry in fs::read_dir(unfinished)? {
-            let archive = entry?.path();
-            run(command(&["dpkg".as_ref(), "-x".as_ref(), archive.as_os_str(), unfinished.as_os_str()]))?;
-            fs::remove_file(archive)?;
-        }
-        Ok(())
+        let archive = fs::read_dir(unfinished)?.next().ok_or("apt-get downloaded nothing")??.path();
+        unpack(&archive, unfinished)?;
+        Ok(fs::remove_file(archive)?)
     })?;
     Ok(folder)
 }

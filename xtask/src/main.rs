@@ -9,6 +9,7 @@ mod machines;
 mod initramfs;
 mod guest;
 mod vmcore;
+mod oracles;
 
 use run::Outcome;
 
@@ -35,6 +36,7 @@ fn task(arguments: &[&str]) -> Outcome<()> {
     match arguments {
         ["packages"] => packages::install(packages::ALL),
         ["vmcore", names @ ..] => vmcore::make(names),
+        ["oracles", groups @ ..] => oracles::run(groups),
         _ => {
             print!("{TASKS}");
             Ok(())

@@ -7,8 +7,32 @@ use crate::run::{Outcome, command, run};
 /// Boots guests and takes their memory.
 pub(crate) const GUESTS: &[&str] =
     &["qemu-system-x86", "busybox-static", "cpio", "gzip", "xz-utils", "e2fsprogs", "kexec-tools"];
-/// Every package of every task.
-pub(crate) const ALL: &[&str] = GUESTS;
+/// Opens a dump with crash.
+pub(crate) const DEMO: &[&str] = &["crash"];
+/// Every package of every task: also the other programs that judge dumps, and what a foreign target needs.
+pub(crate) const ALL: &[&str] = &[
+    "qemu-system-x86",
+    "busybox-static",
+    "cpio",
+    "gzip",
+    "xz-utils",
+    "e2fsprogs",
+    "kexec-tools",
+    "crash",
+    "makedumpfile",
+    "gdb",
+    "binutils",
+    "python3",
+    "python3-venv",
+    "python3-libkdumpfile",
+    "zlib1g",
+    "liblzo2-2",
+    "libsnappy1v5",
+    "libzstd1",
+    "qemu-user-static",
+    "gcc-s390x-linux-gnu",
+    "libc6-dev-s390x-cross",
+];
 
 /// Installs what is missing of these packages; says what it does only if it does something.
 pub(crate) fn install(packages: &[&str]) -> Outcome<()> {

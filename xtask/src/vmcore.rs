@@ -95,9 +95,12 @@ fn crash(machine: &Machine, folder: &Path) -> Outcome<()> {
     let mut guest = Guest::start(&mut qemu, &work)?;
     guest.wait_for("kcapture: ready")?;
     if machine.dump_guest_memory {
+        // Stopped, so that both hold the same memory.
         guest.monitor(&[
+            r#"{"execute":"stop"}"#.to_owned(),
             dump_guest_memory(&folder.join("qemu.elf"), "elf"),
             dump_guest_memory(&folder.join("qemu.kdump"), "kdump-zlib"),
+            r#"{"execute":"cont"}"#.to_owned(),
         ])?;
     }
     if machine.balloon_mib > 0 {
