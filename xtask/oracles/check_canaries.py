@@ -73,7 +73,8 @@ def main(folder, dump_path, *levels):
             counts[name] += pfn in kept
             if drop == (pfn not in kept):
                 continue
-            if name == "freed" and drop and not free:
+            if name in ("freed", "ksm") and drop and not free and not marked(flags, pfn, kpageflags.ANON):
+                # Merging frees the copies.
                 held_back.append(pfn)
             elif name in CACHE and drop and not marked(flags, pfn, kpageflags.LRU):
                 in_transit.append(pfn)

@@ -81,7 +81,7 @@ impl Pages {
         map.advise(Advice::Mergeable)?;
         fs::write("/sys/kernel/mm/ksm/sleep_millisecs", "1")?;
         fs::write("/sys/kernel/mm/ksm/run", "1")?;
-        for _ in 0..60 {
+        for _ in 0..200 {
             let sharing: u32 = fs::read_to_string("/sys/kernel/mm/ksm/pages_sharing")?.trim().parse()?;
             if sharing >= 63 {
                 break;

@@ -80,7 +80,7 @@ pub(crate) fn crash_says(vmlinux: &Path, dump: &[String], log: &str) -> Outcome<
     ensure(says.contains("PANIC:") && says.contains("PID:") && says.contains("Linux version"), || {
         format!("crash answered not every command: {says}")
     })?;
-    Ok(says.lines().filter(|line| !line.contains("DUMPFILE:")).map(|line| format!("{line}\n")).collect())
+    Ok(says.lines().filter(|line| !line.contains("DUMPFILE") && !line.contains("[PARTIAL DUMP]")).map(|line| format!("{line}\n")).collect())
 }
 
 /// drgn from PyPI, in a virtual environment of the cache.
