@@ -1,5 +1,6 @@
 """check_incomplete.py VMCORE DUMP: a dump that could not be finished says so itself, and whatever page it gives is the
-vmcore's. A page that was lost has a page_desc with offset 0, or lies past the end of the file."""
+vmcore's. A page that was lost has a page_desc with offset 0 or one that was not written to its end, or lies past the end of the
+file: it does not decode."""
 
 import struct
 import sys
@@ -25,7 +26,7 @@ def main(core_path, dump_path):
     print(f"{right} pages saved, {lost} lost{'' if marked else '; not marked incomplete'}")
     if wrong:
         print(f"  {len(wrong)} pages are not the vmcore's: {dumps.runs(wrong)}")
-    return not marked or bool(wrong)
+    return not marked or not right or bool(wrong)
 
 
 def kdump(core, part):
@@ -36,9 +37,10 @@ def kdump(core, part):
             lost += 1
             continue
         offset, size, flags, _ = struct.unpack_from("<qIIQ", part.bytes, at)
-        if offset == 0:
+        page = codecs.decode(flags, part.bytes[offset : offset + size]) if offset else None
+        if page is None:
             lost += 1
-        elif codecs.decode(flags, part.bytes[offset : offset + size]) == core.page(pfn):
+        elif page == core.page(pfn):
             right += 1
         else:
             wrong.append(pfn)

@@ -1,7 +1,7 @@
 """check_pages.py VMCORE REFERENCE DUMP[,PART..]..: every page of every dump, decoded, equals the vmcore's; a kdump file
 keeps exactly the pages that the reference (a kdump file) keeps, an ELF file at least those that are not zero.
 
-REFERENCE may be '-': no comparison of what is kept; or 'peer': the dump was made from one of makedumpfile's, which lacks
+REFERENCE may be '-': no comparison of what is kept; 'all': every page of the vmcore is kept; or 'peer': the dump was made from one of makedumpfile's, which lacks
 the partial pages. Prints a line for each dump; exits with 1 at the first fault of any."""
 
 import os
@@ -14,7 +14,10 @@ import vmcore
 
 def main(core_path, reference_path, *dump_paths):
     core = vmcore.Vmcore(core_path)
-    reference = None if reference_path in ("-", "peer") else dumps.open_dump([reference_path]).kept()
+    if reference_path == "all":
+        reference = core.held()
+    else:
+        reference = None if reference_path in ("-", "peer") else dumps.open_dump([reference_path]).kept()
     unknown = core.partial() if reference_path == "peer" else set()
     faults = 0
     for names in dump_paths:

@@ -20,9 +20,8 @@ impl Kernel {
     /// before is taken without asking the network.
     pub(crate) fn of(meta_package: &str) -> Outcome<Self> {
         let package = resolve(meta_package)?;
-        let folder = unpacked(&package, |archive, folder| {
-            run(command(&["dpkg", "-x"]).arg(archive).arg(folder))
-        })?;
+        let folder =
+            unpacked(&package, |archive, folder| run(command(&["dpkg", "-x"]).arg(archive).arg(folder)))?;
         let release = package.trim_start_matches("linux-image-").to_owned();
         Ok(Self { release, folder })
     }
@@ -81,9 +80,8 @@ fn unpacked(package: &str, unpack: impl Fn(&Path, &Path) -> Outcome<()>) -> Outc
         println!("downloading {package}");
         // As root apt says that it cannot switch to its own user here; that is no news.
         let sandbox = "APT::Sandbox::User=root";
-        let download = || {
-            run(command(&["apt-get", "-qq", "-o", sandbox, "download", package]).current_dir(unfinished))
-        };
+        let download =
+            || run(command(&["apt-get", "-qq", "-o", sandbox, "download", package]).current_dir(unfinished));
         if download().is_err() {
             crate::packages::refresh_lists()?;
             download()?;

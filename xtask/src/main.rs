@@ -1,23 +1,32 @@
 //! The tasks of the project: `cargo xtask TASK`. Without a task it lists them.
 
-mod run;
+mod boot;
 mod cache;
-mod targets;
-mod packages;
-mod kernels;
-mod machines;
-mod initramfs;
+mod demo;
 mod guest;
-mod vmcore;
+mod initramfs;
+mod kernels;
+mod layers;
+mod machines;
 mod oracles;
+mod packages;
+mod run;
+mod targets;
+mod test;
+mod vmcore;
 
 use run::Outcome;
 
 const TASKS: &str = "\
 cargo xtask TASK
 
-  packages         check that the system packages of the tasks are there; install what is missing
-  vmcore [NAME..]  crash real Debian kernels under QEMU and keep their vmcores in the user's cache folder
+  demo              boot a real kernel, crash it, save it with kcap, open the dump with crash
+  test              everything: format, layers, clippy, unit tests, other targets, real vmcores, oracles
+  ci                the same
+  layers            check which crates and modules import which
+  vmcore [NAME..]   crash real Debian kernels under QEMU; keep their vmcores in the user's cache folder
+  oracles [GROUP..] what crash, drgn, makedumpfile and others say of dumps of those vmcores
+  packages          check that the system packages of the tasks are there; install what is missing
 ";
 
 fn main() -> std::process::ExitCode {
@@ -34,9 +43,12 @@ fn main() -> std::process::ExitCode {
 
 fn task(arguments: &[&str]) -> Outcome<()> {
     match arguments {
+        ["demo"] => demo::run(),
+        ["test" | "ci"] => test::run_all(),
+        ["layers"] => layers::check(),
         ["packages"] => packages::install(packages::ALL),
         ["vmcore", names @ ..] => vmcore::make(names),
-        ["oracles", groups @ ..] => oracles::run(groups),
+        ["oracles", groups @ ..] => oracles::run(groups).map(drop),
         _ => {
             print!("{TASKS}");
             Ok(())

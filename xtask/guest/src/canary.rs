@@ -92,7 +92,11 @@ pub(crate) fn write_pages(kind: Kind, memory: &mut [u8]) {
 }
 
 /// Hands out canary pages whose own memory does not start on a page boundary: it would look like a canary itself.
-pub(crate) fn for_each_page(kind: Kind, count: u32, mut each: impl FnMut(&[u8]) -> io::Result<()>) -> io::Result<()> {
+pub(crate) fn for_each_page(
+    kind: Kind,
+    count: u32,
+    mut each: impl FnMut(&[u8]) -> io::Result<()>,
+) -> io::Result<()> {
     let mut buffer = vec![0; 2 * PAGE];
     let off_boundary = PAGE - buffer.as_ptr() as usize % PAGE + 64;
     let start = off_boundary % PAGE;

@@ -4,7 +4,7 @@
 use std::fs;
 
 use super::Case;
-use super::checks::{Checks, script};
+use super::checks::{Checks, for_each_case, script};
 use super::kcap::Kcap;
 use crate::run::Outcome;
 
@@ -12,10 +12,10 @@ use crate::run::Outcome;
 const CODECS: [(&str, &str); 5] =
     [("--raw", "raw"), ("-c", "zlib"), ("-l", "lzo"), ("-p", "snappy"), ("-z", "zstd")];
 
-pub(crate) fn check(checks: &mut Checks, kcap: &Kcap, cases: &[Case]) -> Outcome<()> {
-    for case in cases {
-        for level in [0, 1, 31] {
-            for (option, name) in CODECS {
+pub(crate) fn check(checks: &Checks, kcap: &Kcap, cases: &[Case]) -> Outcome<()> {
+    for_each_case(cases, |case| {
+        for (option, name) in CODECS {
+            for level in [1, 31] {
                 let dump = case.out(&format!("{name}-{level}"));
                 let dumped = kcap.dump(&format!("{option} -d {level}"), &[&case.file("vmcore"), &dump]);
                 let finding = dumped.and_then(|()| pages(case, level, &dump));
@@ -26,9 +26,13 @@ pub(crate) fn check(checks: &mut Checks, kcap: &Kcap, cases: &[Case]) -> Outcome
                 }
             }
         }
+        for level in [0, 2, 4, 8, 16, 23] {
+            let finding = pages(case, level, &case.level(level));
+            checks.check(&format!("{} level {level}: every page", case.name), finding);
+        }
         forms(checks, kcap, case);
         again(checks, kcap, case);
-    }
+    });
     Ok(())
 }
 
@@ -38,9 +42,9 @@ fn pages(case: &Case, level: u32, dump: &str) -> Outcome<String> {
 }
 
 /// The formats, and little memory.
-fn forms(checks: &mut Checks, kcap: &Kcap, case: &Case) {
+fn forms(checks: &Checks, kcap: &Kcap, case: &Case) {
     let vmcore = case.file("vmcore");
-    let mut form = |name: &str, dump: &str, dumped: Outcome<()>| {
+    let form = |name: &str, dump: &str, dumped: Outcome<()>| {
         let finding = dumped.and_then(|()| pages(case, 31, dump));
         checks.check(&format!("{} level 31: {name}", case.name), finding);
     };
@@ -63,8 +67,8 @@ fn forms(checks: &mut Checks, kcap: &Kcap, case: &Case) {
 }
 
 /// Dumps of dumps.
-fn again(checks: &mut Checks, kcap: &Kcap, case: &Case) {
-    let mut form = |name: &str, dump: &str, dumped: Outcome<()>| {
+fn again(checks: &Checks, kcap: &Kcap, case: &Case) {
+    let form = |name: &str, dump: &str, dumped: Outcome<()>| {
         let finding = dumped.and_then(|()| pages(case, 31, dump));
         checks.check(&format!("{} level 31: {name}", case.name), finding);
     };

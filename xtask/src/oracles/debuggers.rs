@@ -2,10 +2,9 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
 
 use super::Case;
-use super::checks::{Checks, ensure, script};
+use super::checks::{Checks, ensure, for_each_case, script};
 use super::kcap::{Kcap, makedumpfile};
 use crate::cache;
 use crate::kernels::Kernel;
@@ -26,17 +25,17 @@ const OPENED_BY_CRASH: [(&str, &[&str]); 9] = [
     ("from-level-1", &[]),
 ];
 
-pub(crate) fn check(checks: &mut Checks, _kcap: &Kcap, cases: &[Case]) -> Outcome<()> {
+pub(crate) fn check(checks: &Checks, _kcap: &Kcap, cases: &[Case]) -> Outcome<()> {
     let drgn = drgn()?;
+    // Downloaded one after the other.
     for case in cases {
         if let Some(meta_package) = case.symbols_of {
-            let vmlinux = Kernel::of(meta_package)?.vmlinux()?;
-            if case.peer_is_right {
-                crash(checks, case, &vmlinux);
-            }
-            for form in ["vmcore-itself", "lzo-31", "zstd-31", "elf"] {
-                checks.check(&format!("{} {form}: drgn", case.name), drgn_lists(&drgn, case, form, &vmlinux));
-            }
+            Kernel::of(meta_package)?.vmlinux()?;
+        }
+    }
+    for_each_case(cases, |case| {
+        if let Some(meta_package) = case.symbols_of {
+            with_symbols(checks, case, meta_package, &drgn);
         }
         checks.check(&format!("{} elf: readelf", case.name), readelf(case));
         checks.check(&format!("{} elf: gdb", case.name), gdb(case));
@@ -44,18 +43,33 @@ pub(crate) fn check(checks: &mut Checks, _kcap: &Kcap, cases: &[Case]) -> Outcom
             let finding = script("check_libkdumpfile.py", &[&case.file("vmcore"), &case.out(form)]);
             checks.check(&format!("{} {form}: libkdumpfile", case.name), finding);
         }
-    }
+    });
     Ok(())
 }
 
+fn with_symbols(checks: &Checks, case: &Case, meta_package: &str, drgn: &Path) {
+    let vmlinux = match Kernel::of(meta_package).and_then(|kernel| kernel.vmlinux()) {
+        Ok(vmlinux) => vmlinux,
+        Err(error) => return checks.check(&format!("{}: debug symbols", case.name), Err(error)),
+    };
+    if case.peer_is_right {
+        crash(checks, case, &vmlinux);
+    }
+    for form in ["vmcore-itself", "lzo-31", "zstd-31", "elf"] {
+        checks.check(&format!("{} {form}: drgn", case.name), drgn_lists(drgn, case, form, &vmlinux));
+    }
+}
+
 /// Every form says the same to crash as makedumpfile's dump of the vmcore.
-fn crash(checks: &mut Checks, case: &Case, vmlinux: &Path) {
+fn crash(checks: &Checks, case: &Case, vmlinux: &Path) {
     let peers = case.out("peers-for-crash");
     let expected = makedumpfile("-f -l -d 31", &[&case.file("vmcore"), &peers])
         .and_then(|()| crash_says(vmlinux, &[peers.clone()], &case.out("crash-peers")));
     let expected = match expected {
         Ok(expected) => expected,
-        Err(error) => return checks.check(&format!("{}: crash opens makedumpfile's dump", case.name), Err(error)),
+        Err(error) => {
+            return checks.check(&format!("{}: crash opens makedumpfile's dump", case.name), Err(error));
+        }
     };
     for (form, further) in OPENED_BY_CRASH {
         let mut files = vec![case.out(form)];
@@ -70,17 +84,24 @@ fn crash(checks: &mut Checks, case: &Case, vmlinux: &Path) {
 }
 
 /// What crash prints for the commands, without what names the file.
-pub(crate) fn crash_says(vmlinux: &Path, dump: &[String], log: &str) -> Outcome<String> {
-    let commands = format!("{log}.commands");
-    fs::write(&commands, CRASH_COMMANDS)?;
-    let mut crash = command(&["crash", "-s", "--no_scroll"]);
-    crash.arg(vmlinux).args(dump).args(["-i", &commands]).env("TERM", "dumb").env("PAGER", "cat");
-    let says = output(crash.stderr(Stdio::null()))?;
+fn crash_says(vmlinux: &Path, dump: &[String], log: &str) -> Outcome<String> {
+    let says = ask_crash(vmlinux, dump, CRASH_COMMANDS, Path::new(&format!("{log}.commands")))?;
     fs::write(log, &says)?;
     ensure(says.contains("PANIC:") && says.contains("PID:") && says.contains("Linux version"), || {
         format!("crash answered not every command: {says}")
     })?;
-    Ok(says.lines().filter(|line| !line.contains("DUMPFILE") && !line.contains("[PARTIAL DUMP]")).map(|line| format!("{line}\n")).collect())
+    let names_the_file = |line: &&str| line.contains("DUMPFILE") || line.contains("[PARTIAL DUMP]");
+    Ok(says.lines().filter(|line| !names_the_file(line)).map(|line| format!("{line}\n")).collect())
+}
+
+/// What crash answers; `file` is for the commands.
+pub(crate) fn ask_crash(vmlinux: &Path, dump: &[String], commands: &str, file: &Path) -> Outcome<String> {
+    fs::write(file, commands)?;
+    let mut crash = command(&["crash", "-s", "--no_scroll"]);
+    crash.arg(vmlinux).args(dump).arg("-i").arg(file).env("TERM", "dumb").env("PAGER", "cat");
+    let output = crash.output()?;
+    ensure(output.status.success(), || String::from_utf8_lossy(&output.stderr).into_owned())?;
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
 /// drgn from PyPI, in a virtual environment of the cache.
@@ -117,7 +138,9 @@ fn readelf(case: &Case) -> Outcome<String> {
     let notes = |file: &str| -> Outcome<Vec<String>> {
         let output = command(&["readelf", "-hlnW", file]).output()?;
         let complaints = String::from_utf8_lossy(&output.stderr).into_owned();
-        ensure(output.status.success() && complaints.is_empty(), || format!("readelf complains: {complaints}"))?;
+        ensure(output.status.success() && complaints.is_empty(), || {
+            format!("readelf complains: {complaints}")
+        })?;
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
         Ok(text.lines().skip_while(|line| !line.contains("Owner")).map(str::to_owned).collect())
     };

@@ -24,7 +24,9 @@ pub(crate) struct Ended {
 impl Ended {
     /// The standard output of a run that ended with a code.
     pub(crate) fn expect(self, code: i32) -> Outcome<Vec<u8>> {
-        ensure(self.code == Some(code), || format!("exit code {:?}, not {code}\n{}", self.code, self.stderr))?;
+        ensure(self.code == Some(code), || {
+            format!("exit code {:?}, not {code}\n{}", self.code, self.stderr)
+        })?;
         Ok(self.stdout)
     }
 }

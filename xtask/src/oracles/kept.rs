@@ -2,14 +2,14 @@
 //! `/proc/kpageflags` and the canary pages demand.
 
 use super::Case;
-use super::checks::{Checks, script};
+use super::checks::{Checks, for_each_case, script};
 use super::kcap::{Kcap, makedumpfile};
 use crate::run::Outcome;
 
 const LEVELS: [u32; 8] = [0, 1, 2, 4, 8, 16, 23, 31];
 
-pub(crate) fn check(checks: &mut Checks, kcap: &Kcap, cases: &[Case]) -> Outcome<()> {
-    for case in cases {
+pub(crate) fn check(checks: &Checks, kcap: &Kcap, cases: &[Case]) -> Outcome<()> {
+    for_each_case(cases, |case| {
         for level in LEVELS {
             let dumped = kcap.dump(&format!("-l -d {level}"), &[&case.file("vmcore"), &case.level(level)]);
             checks.check(&format!("{} level {level}: dumped", case.name), dumped.map(|()| String::new()));
@@ -22,7 +22,7 @@ pub(crate) fn check(checks: &mut Checks, kcap: &Kcap, cases: &[Case]) -> Outcome
             checks.check(&format!("{} level {level}: kept as kpageflags says", case.name), finding);
         }
         checks.check(&format!("{}: canary pages", case.name), canaries(case));
-    }
+    });
     Ok(())
 }
 

@@ -6,7 +6,7 @@ use super::kcap::Kcap;
 use crate::machines::MACHINES;
 use crate::run::Outcome;
 
-pub(crate) fn check(checks: &mut Checks, kcap: &Kcap, cases: &[Case]) -> Outcome<()> {
+pub(crate) fn check(checks: &Checks, kcap: &Kcap, cases: &[Case]) -> Outcome<()> {
     for (machine, case) in MACHINES.iter().zip(cases).filter(|(machine, _)| machine.dump_guest_memory) {
         for file in ["qemu.elf", "qemu.kdump"] {
             let name = format!("{} {file}", machine.name);
@@ -18,11 +18,10 @@ pub(crate) fn check(checks: &mut Checks, kcap: &Kcap, cases: &[Case]) -> Outcome
                 checks.check(&format!("{name}: dumped at level {level}"), dumped(kcap, case, file, level));
             }
         }
-        let alike = script("compare_kept.py", &[
-            &case.file("qemu.elf"),
-            &case.out("of-qemu.elf-31"),
-            &case.out("of-qemu.kdump-31"),
-        ]);
+        let alike = script(
+            "compare_kept.py",
+            &[&case.file("qemu.elf"), &case.out("of-qemu.elf-31"), &case.out("of-qemu.kdump-31")],
+        );
         checks.check(&format!("{}: QEMU's ELF and kdump keep the same", machine.name), alike);
     }
     Ok(())
