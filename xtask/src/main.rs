@@ -1,19 +1,19 @@
 //! The tasks of the project: `cargo xtask TASK`. Without a task it lists them.
 
-mod boot;
-mod cache;
-mod demo;
-mod guest;
-mod initramfs;
-mod kernels;
-mod layers;
-mod machines;
-mod oracles;
-mod packages;
 mod run;
 mod targets;
-mod test;
+mod cache;
+mod packages;
+mod kernels;
+mod machines;
+mod initramfs;
+mod guest;
+mod boot;
 mod vmcore;
+mod oracles;
+mod layers;
+mod demo;
+mod test;
 
 use run::Outcome;
 

@@ -111,7 +111,7 @@ fn part_missing(kcap: &Kcap, case: &Case) -> Outcome<String> {
     Ok(said)
 }
 
-/// A page_desc whose flags name no codec: that page is a fault, the others are saved.
+/// A `page_desc` whose flags name no codec: that page is a fault, the others are saved.
 fn unknown_codec(kcap: &Kcap, case: &Case) -> Outcome<String> {
     let (input, out) = (case.out("unknown-codec"), case.out("of-unknown-codec"));
     fs::copy(case.out("lzo-31"), &input)?;

@@ -64,7 +64,7 @@ fn with_symbols(checks: &Checks, case: &Case, meta_package: &str, drgn: &Path) {
 fn crash(checks: &Checks, case: &Case, vmlinux: &Path) {
     let peers = case.out("peers-for-crash");
     let expected = makedumpfile("-f -l -d 31", &[&case.file("vmcore"), &peers])
-        .and_then(|()| crash_says(vmlinux, &[peers.clone()], &case.out("crash-peers")));
+        .and_then(|()| crash_says(vmlinux, std::slice::from_ref(&peers), &case.out("crash-peers")));
     let expected = match expected {
         Ok(expected) => expected,
         Err(error) => {
@@ -104,7 +104,7 @@ pub(crate) fn ask_crash(vmlinux: &Path, dump: &[String], commands: &str, file: &
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
-/// drgn from PyPI, in a virtual environment of the cache.
+/// drgn from `PyPI`, in a virtual environment of the cache.
 fn drgn() -> Outcome<PathBuf> {
     let folder = cache::folder("tools")?.join("drgn");
     if !folder.join("bin/drgn").exists() {

@@ -2,14 +2,14 @@
 //!
 //! `KCAPTURE_KCAP` names a `kcap` to judge in place of the one built here.
 
-mod bad_input;
-mod bytes;
 mod checks;
-mod debuggers;
 mod kcap;
 mod kept;
-mod qemu;
+mod bytes;
 mod reading;
+mod debuggers;
+mod bad_input;
+mod qemu;
 
 pub(crate) use debuggers::ask_crash;
 pub(crate) use kcap::build as build_kcap;
