@@ -19,7 +19,9 @@ mount -t ext4 /dev/vda /tmp
 echo \"kcapture: kcap ended with $?\"
 umount /tmp && echo 'kcapture: saved'";
 
-const QUESTIONS: &str = "sys\nbt\nps\nlog | tail -5\nquit\n";
+const QUESTIONS: &str = "sys\nbt\nps\nlog\nquit\n";
+/// The log is long.
+const LAST_LINES: usize = 5;
 
 /// All of it.
 pub(crate) fn run() -> Outcome<()> {
@@ -42,7 +44,11 @@ pub(crate) fn run() -> Outcome<()> {
     let dump = dump.display().to_string();
     println!("what crash says of {dump}:\n");
     let says = oracles::ask_crash(&vmlinux, &[dump], QUESTIONS, &folder.join("questions"))?;
-    print!("{says}");
+    let log = says.find("] Linux version").and_then(|at| says[..at].rfind('\n')).unwrap_or(says.len());
+    let (answers, log) = says.split_at(log);
+    let lines: Vec<&str> = log.trim().lines().collect();
+    let skipped = lines.len().saturating_sub(LAST_LINES);
+    println!("{answers}\n[{skipped} lines of the kernel's log]\n{}", lines[skipped..].join("\n"));
     if says.contains("PANIC:") { Ok(()) } else { Err("crash did not open the dump".into()) }
 }
 

@@ -24,7 +24,8 @@ const CRATES: &[(&str, &[&str])] = &[
     ("xtask/guest", &[]),
 ];
 
-/// Checks both rules in every crate that is there; all faults are named.
+/// Checks both rules in every crate that is there; all faults are named. The order is that of the crate's root: below
+/// it, the modules of one folder may use each other.
 pub(crate) fn check() -> Outcome<()> {
     let mut faults = Vec::new();
     for (folder, may_import) in CRATES {
@@ -35,8 +36,13 @@ pub(crate) fn check() -> Outcome<()> {
         imports(&root, folder, may_import, &mut faults)?;
         for name in ["src/lib.rs", "src/main.rs"] {
             if root.join(name).exists() {
-                let order = Modules::read(&root.join(name))?;
-                file(&root.join(name), &[], &BTreeMap::from([(Vec::new(), order)]), &mut faults)?;
+                let modules = Modules::read(&root.join(name))?;
+                for module in &modules.order {
+                    let path = file_of(&root.join(name), module);
+                    path.map_or(Ok(()), |path| {
+                        file(&path, std::slice::from_ref(module), &modules, &mut faults)
+                    })?;
+                }
             }
         }
     }
@@ -68,13 +74,11 @@ fn imports(root: &Path, folder: &str, may_import: &[&str], faults: &mut Vec<Stri
     Ok(())
 }
 
-/// The modules that a file declares.
-#[derive(Debug, Clone, Default)]
+/// The modules that a file declares, without those that only tests have.
+#[derive(Debug, Default)]
 struct Modules {
     /// In the order of their `mod` lines.
     order: Vec<String>,
-    /// Those that only tests have.
-    tests: Vec<String>,
     /// What the file gives other names: the module by the name it re-exports.
     reexported: BTreeMap<String, String>,
 }
@@ -85,8 +89,8 @@ impl Modules {
         let mut modules = Self::default();
         let mut of_tests = false;
         for line in source.lines().map(str::trim) {
-            if let Some(name) = declared(line) {
-                if of_tests { modules.tests.push(name) } else { modules.order.push(name) }
+            if let Some(name) = declared(line).filter(|_| !of_tests) {
+                modules.order.push(name);
             }
             of_tests = line.starts_with("#[cfg(test)]") || (of_tests && line.starts_with("#["));
         }
@@ -119,47 +123,26 @@ fn declared(line: &str) -> Option<String> {
     }
 }
 
-/// Checks a file and those of the modules it declares. `module` is its path from the crate's root; `above` are the
-/// modules of every file on the way to it and of itself.
-fn file(
-    path: &Path,
-    module: &[String],
-    above: &BTreeMap<Vec<String>, Modules>,
-    faults: &mut Vec<String>,
-) -> Outcome<()> {
+/// Checks a file and those of the modules it declares. `module` is its path from the crate's root, `modules` are the
+/// root's.
+fn file(path: &Path, module: &[String], modules: &Modules, faults: &mut Vec<String>) -> Outcome<()> {
     let source = paths::without_tests_and_comments(&fs::read_to_string(path)?);
+    let own = module.first().and_then(|name| modules.position(name));
     for used in paths::used(&source, module) {
-        if let Some(fault) = upward(&used, module, above) {
+        let other = used.first().and_then(|name| modules.position(name));
+        if let (Some(own), Some(other)) = (own, other)
+            && own < other
+        {
             let shown = path.strip_prefix(targets::workspace()).unwrap_or(path).display();
-            faults.push(format!("{shown}: uses {} though {fault}", used.join("::")));
+            faults.push(format!("{shown}: uses {}, declared below it", used.join("::")));
         }
     }
-    let own = above.get(module).cloned().unwrap_or_default();
-    for name in own.order {
-        let Some(child) = file_of(path, &name) else { continue };
-        let mut child_module = module.to_vec();
-        child_module.push(name);
-        let mut child_above = above.clone();
-        child_above.insert(child_module.clone(), Modules::read(&child)?);
-        file(&child, &child_module, &child_above, faults)?;
+    for name in Modules::read(path)?.order {
+        if let Some(child) = file_of(path, &name) {
+            file(&child, &[module, &[name]].concat(), modules, faults)?;
+        }
     }
     Ok(())
-}
-
-/// Why a use breaks the order, if it does: where the two paths part, the used one must have been declared first.
-fn upward(used: &[String], module: &[String], above: &BTreeMap<Vec<String>, Modules>) -> Option<String> {
-    for depth in 0..module.len().min(used.len()) {
-        let (own, other) = (&module[depth], &used[depth]);
-        let modules = above.get(&module[..depth])?;
-        let (own_position, other_position) = (modules.position(own)?, modules.position(other)?);
-        if own_position < other_position {
-            return Some(format!("{other} is declared below {own}"));
-        }
-        if own != other {
-            return None;
-        }
-    }
-    None
 }
 
 /// The file of a module that another declares.
