@@ -1,4 +1,5 @@
-"""check_libkdumpfile.py VMCORE DUMP: libkdumpfile opens a dump and reads the vmcore's bytes of the pages it keeps."""
+"""check_libkdumpfile.py VMCORE DUMP: libkdumpfile opens a dump and reads the vmcore's bytes of the pages it keeps; of an
+ELF file, in which zeros may stand for an excluded page, the file's own."""
 
 import sys
 
@@ -9,8 +10,9 @@ import vmcore
 
 
 def main(core_path, dump_path):
-    core = vmcore.Vmcore(core_path)
-    kept = sorted(dumps.open_dump([dump_path]).kept())
+    dump = dumps.open_dump([dump_path])
+    core = dump.core if isinstance(dump, dumps.Elf) else vmcore.Vmcore(core_path)
+    kept = sorted(dump.kept())
     context = kdumpfile.kdumpfile(dump_path)
     context.attr["addrxlat.ostype"] = "linux"
     faults = []

@@ -31,6 +31,8 @@ use kcap::Kcap;
 pub(crate) struct Case {
     /// The machine's name.
     pub(crate) name: &'static str,
+    /// Whether it stands for all where checks are slow.
+    pub(crate) first: bool,
     /// Whether makedumpfile 1.7.2 is right about this kernel.
     pub(crate) peer_is_right: bool,
     /// Debian's meta-package of its kernel, where debug symbols of a bearable size exist.
@@ -98,6 +100,7 @@ fn cases() -> Outcome<Vec<Case>> {
         fs::create_dir_all(&work)?;
         cases.push(Case {
             name: machine.name,
+            first: cases.is_empty(),
             peer_is_right: machine.name.starts_with("6.1-"),
             symbols_of: machine.kernel.contains("cloud").then_some(machine.kernel),
             folder: vmcore::folder_of(machine)?,
