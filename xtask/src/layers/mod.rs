@@ -24,6 +24,9 @@ const CRATES: &[(&str, &[&str])] = &[
     ("xtask/guest", &[]),
 ];
 
+/// A crate whose modules know each other: testkit's simulated machine is one thing, cut into files.
+const UNORDERED: &str = "testkit";
+
 /// Checks both rules in every crate that is there; all faults are named. The order is that of the crate's root: below
 /// it, the modules of one folder may use each other.
 pub(crate) fn check() -> Outcome<()> {
@@ -35,7 +38,7 @@ pub(crate) fn check() -> Outcome<()> {
         }
         imports(&root, folder, may_import, &mut faults)?;
         for name in ["src/lib.rs", "src/main.rs"] {
-            if root.join(name).exists() {
+            if root.join(name).exists() && *folder != UNORDERED {
                 let modules = Modules::read(&root.join(name))?;
                 for module in &modules.order {
                     let path = file_of(&root.join(name), module);
