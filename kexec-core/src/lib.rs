@@ -29,6 +29,8 @@ pub mod command_line;
 
 pub mod boot_params;
 
+pub mod object;
+
 pub mod segment;
 
 pub mod digest;
@@ -36,5 +38,9 @@ pub mod digest;
 pub mod elfcorehdr;
 
 pub mod check;
+
+mod hole;
+
+pub mod plan;
 
 pub use error::{Error, Field};

@@ -39,7 +39,7 @@ pub(crate) fn run_all() -> Outcome<()> {
         match result {
             Ok(text) => last_words = text,
             Err(error) => {
-                println!("\n==== failed: {name}\n{}", times.join("\n"));
+                println!("\n==== failed: {name}\n{}\n{error}", times.join("\n"));
                 return Err(error);
             }
         }

@@ -44,7 +44,7 @@ impl Checks {
         }
         let sum = format!("{} passed, {} failed", sums.passed, sums.failed.len());
         println!("{sum}");
-        if sums.failed.is_empty() { Ok(sum) } else { Err("the oracles disagree".into()) }
+        if sums.failed.is_empty() { Ok(sum) } else { Err(sum.into()) }
     }
 }
 
