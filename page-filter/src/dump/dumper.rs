@@ -82,9 +82,12 @@ pub struct Dumper<'a> {
     extents: Extents,
     loads: Loads<'a>,
     segments: u64,
-    /// Kept pages that this output takes, by rank among all kept pages, and the rank of the next one.
+    /// The share of this output, by rank among all kept pages, and the rank of the next one.
     part: Range<u64>,
     rank: u64,
+    /// Whether this output takes the pages below frame `decided`.
+    takes: bool,
+    decided: u64,
     pfns: Range<Pfn>,
     handed_out: u64,
     committed: u64,
@@ -150,6 +153,8 @@ impl<'a> Dumper<'a> {
             segments: 0,
             part: 0..0,
             rank: 0,
+            takes: options.split.is_none(),
+            decided: 0,
             pfns: source.end..source.end,
             handed_out: 0,
             committed: 0,
@@ -173,7 +178,8 @@ impl<'a> Dumper<'a> {
                 self.part.end.saturating_sub(self.part.start),
             ),
         };
-        Progress { phase: self.phase, done, total }
+        // The share of a part is met within a block of frames.
+        Progress { phase: self.phase, done: done.min(total), total }
     }
 
     /// What the dump did so far.
