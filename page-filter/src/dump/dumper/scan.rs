@@ -2,7 +2,6 @@
 
 use core::mem;
 
-use vmcore_format::kdump::UtsName;
 use vmcore_format::{Pfn, WriteAt};
 
 use super::{Dumper, Stage, Writer};
@@ -116,8 +115,7 @@ impl Dumper<'_> {
             return Ok(());
         }
         if let Some(names) = self.filter.as_mut().and_then(|filter| filter.kernel().utsname(memory)) {
-            self.source.utsname =
-                names.as_bytes().try_into().map_or(self.source.utsname, UtsName::from_bytes);
+            self.source.utsname = names;
         }
         let kept = self.report.kept;
         self.part = match self.report.options.split {
