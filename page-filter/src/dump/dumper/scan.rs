@@ -129,7 +129,8 @@ impl Dumper<'_> {
         self.writer = match options.format {
             Format::Kdump => {
                 let level = self.report.level;
-                Writer::Kdump(KdumpWriter::begin(&self.source, options, level, kept, (tables, data), out)?)
+                let pages = (kept, self.part.end.saturating_sub(self.part.start));
+                Writer::Kdump(KdumpWriter::begin(&self.source, options, level, pages, (tables, data), out)?)
             }
             Format::Elf => Writer::Elf(ElfWriter::begin(&self.source, self.segments, (tables, data), out)?),
         };
