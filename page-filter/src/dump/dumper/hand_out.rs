@@ -24,7 +24,11 @@ impl Dumper<'_> {
         Ok(())
     }
 
-    fn write_segments(&mut self, extent: Option<Extent>, out: &mut dyn WriteAt) -> Result<(), Error> {
+    pub(super) fn write_segments(
+        &mut self,
+        extent: Option<Extent>,
+        out: &mut dyn WriteAt,
+    ) -> Result<(), Error> {
         if let (Some(extent), Writer::Elf(writer)) = (extent, &mut self.writer) {
             for header in self.loads.program_headers(extent) {
                 writer.segment(&header, out)?;
