@@ -17,7 +17,7 @@ mod stream;
 
 pub mod kexec;
 
-pub use errno::{EINVAL, EIO, ENOMEM, ENOSPC, EPIPE, describe};
+pub use errno::{EIO, ENOMEM, describe};
 pub use input::Input;
 pub use memory::{available_memory, peak_memory};
 pub use output::{IfExists, Output};

@@ -99,7 +99,8 @@ fn load_segments(planned: &Planned<'_>) -> Result<(), Failure> {
     }
     let plan = planned.plan;
     kexec::kexec_load(plan.entry().0, &segments, u64::from(plan.flags())).map_err(|code| {
-        let hint = if code == EPERM { "; -s lets the kernel load by itself, which may be allowed" } else { "" };
+        let hint =
+            if code == EPERM { "; -s lets the kernel load by itself, which may be allowed" } else { "" };
         Failure::new(format!("{}{hint}", kexec::explain(Call::Load, code)))
     })
 }

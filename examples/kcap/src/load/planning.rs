@@ -139,7 +139,8 @@ fn purgatory(options: &PlanningArgs) -> Purgatory<'static> {
 
 fn running(machine: &Machine, map: &MemoryMap<'_>) -> Running {
     let assumed = Running::x86_64(map);
-    let since = |version, flag| if machine.version.is_none_or(|running| running >= version) { flag } else { 0 };
+    let since =
+        |version, flag| if machine.version.is_none_or(|running| running >= version) { flag } else { 0 };
     Running {
         known_flags: check::ON_CRASH
             | check::PRESERVE_CONTEXT
