@@ -14,6 +14,7 @@ mod oracles;
 mod layers;
 mod load;
 mod fastboot;
+mod purgatory;
 mod demo;
 mod test;
 
@@ -30,6 +31,7 @@ cargo xtask TASK
   load [NAME..]     load crash kernels with kcap in six machines, crash them, change loaded bytes; --full: in all 32
   fastboot          leave one kernel for another: how long it takes, beside a cold boot
   oracles [GROUP..] what crash, drgn, makedumpfile and others say of dumps of those vmcores
+  purgatory [--write]  build the object that runs between two kernels, compare it with the committed one, check it
   packages          check that the system packages of the tasks are there; install what is missing
 ";
 
@@ -50,6 +52,8 @@ fn task(arguments: &[&str]) -> Outcome<()> {
         ["demo"] => demo::run(),
         ["test" | "ci"] => test::run_all(),
         ["layers"] => layers::check(),
+        ["purgatory"] => purgatory::run_task(false),
+        ["purgatory", "--write"] => purgatory::run_task(true),
         ["packages"] => packages::install(packages::ALL),
         ["load"] => load::run_all(false),
         ["load", "--full"] => load::run_all(true),
