@@ -218,6 +218,21 @@ fn tokens_that_do_not_balance() {
 }
 
 #[test]
+fn names_end_and_are_not_searched_for_long() {
+    let named = |len| {
+        let mut laid = Laid::root();
+        laid.property(&"x".repeat(len), &[]);
+        read(&laid.blob())
+    };
+    assert_eq!(named(255), Ok(Vec::new()));
+    assert_eq!(named(256), Err(Error::Corrupt { field: Field::FdtStruct, offset: 64 }));
+    let mut laid = Laid::root();
+    laid.property("name", &[]);
+    laid.strings.pop();
+    assert_eq!(read(&laid.blob()), Err(Error::Corrupt { field: Field::FdtStruct, offset: 64 }));
+}
+
+#[test]
 fn a_million_open_nodes_need_no_stack() {
     let mut laid = Laid::root();
     for _ in 0..1_000_000 {

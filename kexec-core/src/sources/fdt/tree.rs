@@ -8,6 +8,9 @@ const LAST_COMP_VERSION: u32 = 17;
 const WITH_STRUCT_SIZE: u32 = 17;
 const OLDEST_VERSION: u32 = 16;
 
+/// Bytes of a property's name that are searched for its end. The specification allows 31; trees in use have more.
+const LONGEST_NAME: usize = 255;
+
 const FDT_BEGIN_NODE: u32 = 1;
 const FDT_END_NODE: u32 = 2;
 const FDT_PROP: u32 = 3;
@@ -107,7 +110,7 @@ impl<'a> Tree<'a> {
 
     fn string(&self, nameoff: u32) -> Option<&'a [u8]> {
         let rest = self.strings.get(usize::try_from(nameoff).ok()?..)?;
-        let end = rest.iter().position(|&byte| byte == 0)?;
+        let end = rest.iter().take(LONGEST_NAME.saturating_add(1)).position(|&byte| byte == 0)?;
         rest.get(..end)
     }
 }
