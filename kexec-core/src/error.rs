@@ -166,7 +166,6 @@ fields! {
     FdtReserve => "fdt_reserve_entry",
     /// A token, or what follows it, of a device tree's structure block.
     FdtStruct => "dt_struct",
-    FdtStrings => "dt_strings",
     FdtAddressCells => "#address-cells",
     FdtSizeCells => "#size-cells",
     FdtReg => "reg",
