@@ -32,6 +32,8 @@ pub enum Error {
         /// The longest that the kernel takes, in bytes without the terminating NUL.
         limit: u64,
     },
+    /// Every address of `/proc/iomem` reads 0: the kernel shows them to a reader with `CAP_SYS_ADMIN` only.
+    AddressesHidden,
     /// An ELF structure could not be read or written.
     Format(vmcore_format::Error),
 }
@@ -45,7 +47,8 @@ impl Error {
             Self::Corrupt { .. } => 2,
             Self::Unsupported { .. } => 3,
             Self::CommandLineTooLong { .. } => 20,
-            // The kinds of `vmcore-format` have the same numbers there as here.
+            Self::AddressesHidden => 4,
+            // The kinds have the same numbers there as here; `Io` does not come from bytes in memory.
             Self::Format(error) => error.code(),
         }
     }
@@ -79,6 +82,7 @@ impl fmt::Display for Error {
                 write!(f, "the command line has {len} bytes and the kernel takes {limit}")
             }
             Self::Format(error) => error.fmt(f),
+            Self::AddressesHidden => f.write_str("/proc/iomem shows no addresses without CAP_SYS_ADMIN"),
         }
     }
 }
@@ -168,6 +172,34 @@ fields! {
     RamdiskSize => "ramdisk_size",
     /// The physical address at which a segment is to be loaded.
     LoadAddress => "load address",
+    IomemLine => "/proc/iomem line",
+    MemmapStart => "/sys/firmware/memmap start",
+    MemmapEnd => "/sys/firmware/memmap end",
+    MemmapType => "/sys/firmware/memmap type",
+    EfiDescriptor => "efi_memory_desc_t",
+    /// Bytes from one EFI memory descriptor to the next.
+    EfiDescriptorSize => "memdesc_size",
+    EfiDescriptorVersion => "memdesc_version",
+    FdtHeader => "fdt_header",
+    FdtVersion => "fdt_header.last_comp_version",
+    /// The memory reservation block of a device tree.
+    FdtReserve => "fdt_reserve_entry",
+    /// A token, or what follows it, of a device tree's structure block.
+    FdtStruct => "dt_struct",
+    FdtStrings => "dt_strings",
+    FdtAddressCells => "#address-cells",
+    FdtSizeCells => "#size-cells",
+    FdtReg => "reg",
+    FdtUsableMemory => "linux,usable-memory",
+    FdtUsableMemoryRange => "linux,usable-memory-range",
+    /// The buffer that a CPU's notes are written to when the machine crashes.
+    CrashNotes => "crash_notes",
+    Vmcoreinfo => "vmcoreinfo",
+    /// The `PT_LOAD` of the kernel's own image.
+    KernelText => "kernel text",
+    /// The copy of low memory that a purgatory makes.
+    BackupRegion => "backup region",
+    PVaddr => "p_vaddr",
 }
 
 impl fmt::Display for Field {

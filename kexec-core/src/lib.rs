@@ -19,10 +19,22 @@ mod error;
 
 mod bytes;
 
+pub mod map;
+
+pub mod sources;
+
 pub mod image;
 
 pub mod command_line;
 
 pub mod boot_params;
+
+pub mod segment;
+
+pub mod digest;
+
+pub mod elfcorehdr;
+
+pub mod check;
 
 pub use error::{Error, Field};

@@ -1,0 +1,126 @@
+//! `/proc/iomem`: the running kernel's resources, a line each, indented by two spaces per level.
+//!
+//! Source: `kernel/resource.c` (Linux 6.12), and where the names come from: `arch/*/kernel/setup.c`,
+//! `drivers/dax/kmem.c`, `drivers/virtio/virtio_mem.c`.
+
+use super::firmware_memmap::{hexadecimal, kind};
+use super::paint;
+use crate::map::{MemoryMap, Range, RangeKind, Span};
+use crate::{Error, Field};
+
+/// Where the running kernel's own image lies, as far as `/proc/iomem` says. It stays `System RAM` in the map.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct KernelImage {
+    /// `Kernel image`, on riscv: all of the following.
+    pub image: Option<Span>,
+    /// `Kernel code`.
+    pub code: Option<Span>,
+    /// `Kernel rodata`.
+    pub rodata: Option<Span>,
+    /// `Kernel data`.
+    pub data: Option<Span>,
+    /// `Kernel bss`.
+    pub bss: Option<Span>,
+}
+
+/// Paints what `text`, the bytes of `/proc/iomem`, says of memory over `map`, and answers with where the kernel lies.
+///
+/// A line counts at any depth, and deeper lines lie on top. `System RAM` counts with `(kmem)` or `(virtio_mem)` after
+/// it; every `Crash kernel` is its own kind; `reserved` inside RAM is [`RangeKind::ReservedRam`]. Devices and other
+/// names are skipped.
+///
+/// # Errors
+/// [`Error::AddressesHidden`] where every address reads 0; [`Error::Corrupt`] for a line that is none, with its offset
+/// in bytes; [`Error::BufferTooSmall`]: so many ranges are enough. The map is then empty.
+pub fn parse(text: &[u8], map: &mut MemoryMap<'_>) -> Result<KernelImage, Error> {
+    let mut kernel = KernelImage::default();
+    let mut count = 0_usize;
+    let painted = lines(text).try_for_each(|line| {
+        let line = line?;
+        count = count.saturating_add(1);
+        kernel.note(&line);
+        paint_line(&line, map)
+    });
+    let hidden = lines(text).all(|line| line.is_ok_and(|line| line.is_zero())) && count > 0;
+    match painted {
+        Ok(()) if hidden => {
+            map.clear();
+            Err(Error::AddressesHidden)
+        }
+        Ok(()) => Ok(kernel),
+        Err(error) => {
+            let count = lines(text).count();
+            Err(paint::enough_for(count, map, error))
+        }
+    }
+}
+
+/// One line: addresses, the last included, and a name.
+struct Line<'a> {
+    start: u64,
+    last: u64,
+    name: &'a [u8],
+}
+
+impl Line<'_> {
+    fn span(&self) -> Span {
+        Span::inclusive(self.start, self.last)
+    }
+
+    fn is_zero(&self) -> bool {
+        self.start == 0 && self.last == 0
+    }
+}
+
+impl KernelImage {
+    fn note(&mut self, line: &Line<'_>) {
+        let part = match line.name {
+            b"Kernel image" => &mut self.image,
+            b"Kernel code" => &mut self.code,
+            b"Kernel rodata" => &mut self.rodata,
+            b"Kernel data" => &mut self.data,
+            b"Kernel bss" => &mut self.bss,
+            _ => return,
+        };
+        part.get_or_insert(line.span());
+    }
+}
+
+fn paint_line(line: &Line<'_>, map: &mut MemoryMap<'_>) -> Result<(), Error> {
+    let kind = match line.name {
+        b"Crash kernel" => RangeKind::CrashKernel,
+        name if name.starts_with(b"System RAM (") => RangeKind::SystemRam,
+        name => match kind(name) {
+            Some(kind) => kind,
+            None => return Ok(()),
+        },
+    };
+    let kind = match (kind, map.kind_at(line.span().start)) {
+        (RangeKind::Reserved, Some(RangeKind::CrashKernel)) => return Ok(()),
+        (RangeKind::Reserved, Some(around)) if around.is_ram() => RangeKind::ReservedRam,
+        (kind, _) => kind,
+    };
+    map.set(Range::new(line.span(), kind))
+}
+
+fn lines(text: &[u8]) -> impl Iterator<Item = Result<Line<'_>, Error>> {
+    let mut offset = 0_u64;
+    text.split_inclusive(|&byte| byte == b'\n').filter_map(move |raw| {
+        let at = offset;
+        offset = offset.saturating_add(u64::try_from(raw.len()).unwrap_or(u64::MAX));
+        let raw = raw.trim_ascii();
+        let corrupt = Error::Corrupt { field: Field::IomemLine, offset: at };
+        (!raw.is_empty()).then(|| line(raw).ok_or(corrupt))
+    })
+}
+
+fn line(raw: &[u8]) -> Option<Line<'_>> {
+    let dash = raw.iter().position(|&byte| byte == b'-')?;
+    let (start, rest) = raw.split_at_checked(dash)?;
+    let rest = rest.strip_prefix(b"-")?;
+    let space = rest.iter().position(|&byte| byte == b' ')?;
+    let (last, rest) = rest.split_at_checked(space)?;
+    let name = rest.strip_prefix(b" : ")?;
+    let (start, last) = (hexadecimal(start)?, hexadecimal(last)?);
+    (start <= last).then_some(Line { start, last, name })
+}
