@@ -4,6 +4,11 @@
 //! Error codes are errno values, as the kernel gave them ([`describe`] puts one into words).
 #![forbid(unsafe_code)]
 
+/// The program in the README, so that it stays one that compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;
+
 mod errno;
 mod input;
 mod memory;

@@ -34,6 +34,31 @@ pub enum Error {
     },
     /// Every address of `/proc/iomem` reads 0: the kernel shows them to a reader with `CAP_SYS_ADMIN` only.
     AddressesHidden,
+    /// An object uses a symbol that nothing defines.
+    UndefinedSymbol {
+        /// The symbol's index in the symbol table.
+        index: u32,
+        /// Where its entry stands, in bytes from the start of the object.
+        offset: u64,
+    },
+    /// A value does not fit in the field that a relocation fills, or has bits that the field drops.
+    RelocationOverflow {
+        /// The relocation type, a number of the object's machine.
+        kind: u32,
+        /// Where the relocation's entry stands, in bytes from the start of the object.
+        offset: u64,
+    },
+    /// An object defines no symbol of the name.
+    NoSuchSymbol,
+    /// The bytes for a symbol are not as many as the symbol has.
+    SymbolSize {
+        /// `st_size`, in bytes.
+        size: u64,
+        /// The bytes given.
+        given: u64,
+    },
+    /// A symbol has no bytes in the file part of an image: it is absolute or in a section without bytes (`.bss`).
+    SymbolWithoutBytes,
     /// An ELF structure could not be read or written.
     Format(vmcore_format::Error),
 }
@@ -46,8 +71,13 @@ impl Error {
             Self::BufferTooSmall { .. } => 1,
             Self::Corrupt { .. } => 2,
             Self::Unsupported { .. } => 3,
-            Self::CommandLineTooLong { .. } => 20,
             Self::AddressesHidden => 4,
+            Self::CommandLineTooLong { .. } => 20,
+            Self::UndefinedSymbol { .. } => 30,
+            Self::RelocationOverflow { .. } => 31,
+            Self::NoSuchSymbol => 32,
+            Self::SymbolSize { .. } => 33,
+            Self::SymbolWithoutBytes => 34,
             // The kinds have the same numbers there as here; `Io` does not come from bytes in memory.
             Self::Format(error) => error.code(),
         }
@@ -81,8 +111,17 @@ impl fmt::Display for Error {
             Self::CommandLineTooLong { len, limit } => {
                 write!(f, "the command line has {len} bytes and the kernel takes {limit}")
             }
-            Self::Format(error) => error.fmt(f),
             Self::AddressesHidden => f.write_str("/proc/iomem shows no addresses without CAP_SYS_ADMIN"),
+            Self::UndefinedSymbol { index, offset } => {
+                write!(f, "symbol {index} (at offset {offset:#x}) is not defined")
+            }
+            Self::RelocationOverflow { kind, offset } => {
+                write!(f, "the relocation of type {kind} at offset {offset:#x} is out of range")
+            }
+            Self::NoSuchSymbol => f.write_str("the object does not define the symbol"),
+            Self::SymbolSize { size, given } => write!(f, "the symbol has {size} bytes, not {given}"),
+            Self::SymbolWithoutBytes => f.write_str("the symbol has no bytes in the file"),
+            Self::Format(error) => error.fmt(f),
         }
     }
 }
@@ -200,6 +239,26 @@ fields! {
     /// The copy of low memory that a purgatory makes.
     BackupRegion => "backup region",
     PVaddr => "p_vaddr",
+    EIdent => "e_ident",
+    EShoff => "e_shoff",
+    EShentsize => "e_shentsize",
+    EShnum => "e_shnum",
+    ShType => "sh_type",
+    ShFlags => "sh_flags",
+    ShOffset => "sh_offset",
+    ShSize => "sh_size",
+    ShLink => "sh_link",
+    ShInfo => "sh_info",
+    ShAddralign => "sh_addralign",
+    ShEntsize => "sh_entsize",
+    StName => "st_name",
+    StValue => "st_value",
+    StShndx => "st_shndx",
+    ROffset => "r_offset",
+    RInfo => "r_info",
+    RAddend => "r_addend",
+    /// Where an object is linked to.
+    LinkAddress => "link address",
 }
 
 impl fmt::Display for Field {

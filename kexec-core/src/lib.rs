@@ -29,6 +29,8 @@ pub mod command_line;
 
 pub mod boot_params;
 
+pub mod object;
+
 pub mod segment;
 
 pub mod digest;

@@ -1,3 +1,57 @@
-//! The tasks of the project.
+//! The tasks of the project: `cargo xtask TASK`. Without a task it lists them.
 
-fn main() {}
+mod run;
+mod targets;
+mod cache;
+mod packages;
+mod kernels;
+mod machines;
+mod initramfs;
+mod guest;
+mod boot;
+mod vmcore;
+mod oracles;
+mod layers;
+mod demo;
+mod test;
+
+use run::Outcome;
+
+const TASKS: &str = "\
+cargo xtask TASK
+
+  demo              boot a real kernel, crash it, save it with kcap, open the dump with crash
+  test              everything: format, layers, clippy, unit tests, other targets, real vmcores, oracles
+  ci                the same
+  layers            check which crates and modules import which
+  vmcore [NAME..]   crash real Debian kernels under QEMU; keep their vmcores in the user's cache folder
+  oracles [GROUP..] what crash, drgn, makedumpfile and others say of dumps of those vmcores
+  packages          check that the system packages of the tasks are there; install what is missing
+";
+
+fn main() -> std::process::ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match task(&arguments) {
+        Ok(()) => std::process::ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("xtask: {error}");
+            std::process::ExitCode::FAILURE
+        }
+    }
+}
+
+fn task(arguments: &[&str]) -> Outcome<()> {
+    match arguments {
+        ["demo"] => demo::run(),
+        ["test" | "ci"] => test::run_all(),
+        ["layers"] => layers::check(),
+        ["packages"] => packages::install(packages::ALL),
+        ["vmcore", names @ ..] => vmcore::make(names),
+        ["oracles", groups @ ..] => oracles::run(groups).map(drop),
+        _ => {
+            print!("{TASKS}");
+            Ok(())
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! Debian packages that the tasks need: checked with dpkg, installed with apt-get as root or through sudo.
+
+use std::process::{Command, Stdio};
+
+use crate::run::{Outcome, command, run};
+
+/// Boots guests and takes their memory.
+pub(crate) const GUESTS: &[&str] =
+    &["qemu-system-x86", "busybox-static", "cpio", "gzip", "xz-utils", "e2fsprogs", "kexec-tools"];
+/// Opens a dump with crash.
+pub(crate) const DEMO: &[&str] = &["crash"];
+/// Every package of every task: also the other programs that judge dumps, and what a foreign target needs.
+pub(crate) const ALL: &[&str] = &[
+    "qemu-system-x86",
+    "busybox-static",
+    "cpio",
+    "gzip",
+    "xz-utils",
+    "e2fsprogs",
+    "kexec-tools",
+    "crash",
+    "makedumpfile",
+    "gdb",
+    "binutils",
+    "python3",
+    "python3-venv",
+    "python3-libkdumpfile",
+    "zlib1g",
+    "liblzo2-2",
+    "libsnappy1v5",
+    "libzstd1",
+    "qemu-user-static",
+    "gcc-s390x-linux-gnu",
+    "libc6-dev-s390x-cross",
+];
+
+/// Installs what is missing of these packages; says what it does only if it does something.
+pub(crate) fn install(packages: &[&str]) -> Outcome<()> {
+    let missing: Vec<&str> = packages.iter().copied().filter(|package| !installed(package)).collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let list = missing.join(" ");
+    println!("installing Debian packages: {list}");
+    let by_hand = format!("cannot install them here; as root: apt-get install {list}");
+    refresh_lists().map_err(|error| format!("{error}\n{by_hand}"))?;
+    let mut words = vec!["install", "--yes", "--no-install-recommends"];
+    words.extend(&missing);
+    apt_get(&words).map_err(|error| format!("{error}\n{by_hand}"))?;
+    Ok(())
+}
+
+fn installed(package: &str) -> bool {
+    command(&["dpkg", "-s", package])
+        .stderr(Stdio::null())
+        .output()
+        .is_ok_and(|output| String::from_utf8_lossy(&output.stdout).contains("Status: install ok installed"))
+}
+
+/// Fetches apt's lists of packages anew.
+pub(crate) fn refresh_lists() -> Outcome<()> {
+    apt_get(&["update"])
+}
+
+fn apt_get(words: &[&str]) -> Outcome<()> {
+    let mut command = as_root();
+    command.args(["apt-get", "--quiet", "--quiet", "-o", "DPkg::Lock::Timeout=300"]).args(words);
+    run(command.stdin(Stdio::null()).stdout(Stdio::null()))
+}
+
+/// `env` as root: itself if this is root already.
+fn as_root() -> Command {
+    let root = command(&["id", "-u"]).output().is_ok_and(|output| output.stdout.starts_with(b"0"));
+    let mut command = if root { Command::new("env") } else { Command::new("sudo") };
+    if !root {
+        command.args(["--non-interactive", "env"]);
+    }
+    command.arg("DEBIAN_FRONTEND=noninteractive");
+    command
+}

@@ -1,0 +1,99 @@
+//! `cargo xtask test`: everything that must hold, in stages; the first that fails ends it.
+
+use std::process::Command;
+use std::time::Instant;
+
+use crate::run::{Outcome, command, run};
+use crate::{layers, oracles, packages, targets, vmcore};
+
+const FREESTANDING: &str = "x86_64-unknown-none";
+const BIG_ENDIAN: &str = "s390x-unknown-linux-gnu";
+/// The crates that need no operating system.
+const LIBRARIES: &[&str] = &["vmcore-format", "page-filter"];
+
+/// What a stage has to say at the end of everything, if anything.
+type Stage = fn() -> Outcome<String>;
+
+const STAGES: &[(&str, Stage)] = &[
+    ("packages and toolchain", || prepare().map(nothing)),
+    ("format", || format().map(nothing)),
+    ("layers", || layers::check().map(nothing)),
+    ("clippy", || clippy().map(nothing)),
+    ("unit tests", || unit_tests().map(nothing)),
+    ("libraries without an operating system", || freestanding().map(nothing)),
+    ("unit tests on a big-endian machine", || big_endian().map(nothing)),
+    ("real vmcores", || vmcore::make(&[]).map(nothing)),
+    ("oracles", || oracles::run(&[])),
+];
+
+/// Runs every stage.
+pub(crate) fn run_all() -> Outcome<()> {
+    let start = Instant::now();
+    let mut times = Vec::new();
+    let mut last_words = String::new();
+    for (name, stage) in STAGES {
+        println!("\n==== {name}");
+        let stage_start = Instant::now();
+        let result = stage();
+        times.push(format!("{:5} s  {name}", stage_start.elapsed().as_secs()));
+        match result {
+            Ok(text) => last_words = text,
+            Err(error) => {
+                println!("\n==== failed: {name}\n{}\n{error}", times.join("\n"));
+                return Err(error);
+            }
+        }
+    }
+    println!("\n==== all of it: {} s\n{}", start.elapsed().as_secs(), times.join("\n"));
+    println!("{last_words}");
+    Ok(())
+}
+
+fn nothing((): ()) -> String {
+    String::new()
+}
+
+fn cargo(words: &[&str]) -> Command {
+    let mut cargo = command(&[targets::cargo()]);
+    cargo.args(words).current_dir(targets::workspace());
+    cargo
+}
+
+fn prepare() -> Outcome<()> {
+    packages::install(packages::ALL)?;
+    run(command(&["rustup", "--quiet", "component", "add", "rustfmt", "clippy"]))?;
+    targets::add(FREESTANDING)?;
+    targets::add(BIG_ENDIAN)
+}
+
+fn format() -> Outcome<()> {
+    run(cargo(&["fmt", "--all", "--check"]))
+}
+
+fn clippy() -> Outcome<()> {
+    run(cargo(&["clippy", "--workspace", "--all-targets", "--quiet", "--", "-D", "warnings"]))
+}
+
+fn unit_tests() -> Outcome<()> {
+    run(cargo(&["test", "--workspace"]))
+}
+
+fn of_libraries(verb: &str, target: &str) -> Command {
+    let mut cargo = cargo(&[verb, "--target", target]);
+    for library in LIBRARIES {
+        cargo.args(["--package", library]);
+    }
+    cargo
+}
+
+fn freestanding() -> Outcome<()> {
+    run(&mut of_libraries("build", FREESTANDING))
+}
+
+fn big_endian() -> Outcome<()> {
+    let mut tests = of_libraries("test", BIG_ENDIAN);
+    tests.args(["--lib", "--tests"]);
+    tests.env("CARGO_TARGET_S390X_UNKNOWN_LINUX_GNU_LINKER", "s390x-linux-gnu-gcc");
+    tests.env("CARGO_TARGET_S390X_UNKNOWN_LINUX_GNU_RUNNER", "qemu-s390x-static -L /usr/s390x-linux-gnu");
+    run(tests)
+}
