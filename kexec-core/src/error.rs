@@ -25,8 +25,6 @@ pub enum Error {
         /// Its value.
         value: u64,
     },
-    /// Every address of `/proc/iomem` reads 0: the kernel shows them to a reader with `CAP_SYS_ADMIN` only.
-    AddressesHidden,
     /// The command line, with everything that was appended, is longer than the kernel takes (`cmdline_size`).
     CommandLineTooLong {
         /// Its length in bytes, without the terminating NUL.
@@ -34,8 +32,8 @@ pub enum Error {
         /// The longest that the kernel takes, in bytes without the terminating NUL.
         limit: u64,
     },
-    /// An ELF structure could not be read or written.
-    Format(vmcore_format::Error),
+    /// Every address of `/proc/iomem` reads 0: the kernel shows them to a reader with `CAP_SYS_ADMIN` only.
+    AddressesHidden,
     /// An object uses a symbol that nothing defines.
     UndefinedSymbol {
         /// The symbol's index in the symbol table.
@@ -61,6 +59,8 @@ pub enum Error {
     },
     /// A symbol has no bytes in the file part of an image: it is absolute or in a section without bytes (`.bss`).
     SymbolWithoutBytes,
+    /// An ELF structure could not be read or written.
+    Format(vmcore_format::Error),
 }
 
 impl Error {
@@ -71,15 +71,15 @@ impl Error {
             Self::BufferTooSmall { .. } => 1,
             Self::Corrupt { .. } => 2,
             Self::Unsupported { .. } => 3,
-            Self::AddressesHidden => 21,
+            Self::AddressesHidden => 4,
             Self::CommandLineTooLong { .. } => 20,
-            // The kinds of `vmcore-format` have the same numbers there as here.
-            Self::Format(error) => error.code(),
             Self::UndefinedSymbol { .. } => 30,
             Self::RelocationOverflow { .. } => 31,
             Self::NoSuchSymbol => 32,
             Self::SymbolSize { .. } => 33,
             Self::SymbolWithoutBytes => 34,
+            // The kinds have the same numbers there as here; `Io` does not come from bytes in memory.
+            Self::Format(error) => error.code(),
         }
     }
 
@@ -108,11 +108,10 @@ impl fmt::Display for Error {
             Self::BufferTooSmall { needed } => write!(f, "the buffer is too small: {needed} needed"),
             Self::Corrupt { field, offset } => write!(f, "{field} at offset {offset:#x} is corrupt"),
             Self::Unsupported { field, value } => write!(f, "{field} {value:#x} is not supported"),
-            Self::AddressesHidden => f.write_str("/proc/iomem shows no addresses without CAP_SYS_ADMIN"),
             Self::CommandLineTooLong { len, limit } => {
                 write!(f, "the command line has {len} bytes and the kernel takes {limit}")
             }
-            Self::Format(error) => error.fmt(f),
+            Self::AddressesHidden => f.write_str("/proc/iomem shows no addresses without CAP_SYS_ADMIN"),
             Self::UndefinedSymbol { index, offset } => {
                 write!(f, "symbol {index} (at offset {offset:#x}) is not defined")
             }
@@ -122,6 +121,7 @@ impl fmt::Display for Error {
             Self::NoSuchSymbol => f.write_str("the object does not define the symbol"),
             Self::SymbolSize { size, given } => write!(f, "the symbol has {size} bytes, not {given}"),
             Self::SymbolWithoutBytes => f.write_str("the symbol has no bytes in the file"),
+            Self::Format(error) => error.fmt(f),
         }
     }
 }
@@ -151,37 +151,6 @@ macro_rules! fields {
 
 fields! {
     Machine => "e_machine",
-    IomemLine => "/proc/iomem line",
-    MemmapStart => "/sys/firmware/memmap start",
-    MemmapEnd => "/sys/firmware/memmap end",
-    MemmapType => "/sys/firmware/memmap type",
-    E820Entry => "boot_e820_entry",
-    EfiDescriptor => "efi_memory_desc_t",
-    /// Bytes from one EFI memory descriptor to the next.
-    EfiDescriptorSize => "memdesc_size",
-    EfiDescriptorVersion => "memdesc_version",
-    FdtHeader => "fdt_header",
-    FdtVersion => "fdt_header.last_comp_version",
-    /// The memory reservation block of a device tree.
-    FdtReserve => "fdt_reserve_entry",
-    /// A token, or what follows it, of a device tree's structure block.
-    FdtStruct => "dt_struct",
-    FdtStrings => "dt_strings",
-    FdtAddressCells => "#address-cells",
-    FdtSizeCells => "#size-cells",
-    FdtReg => "reg",
-    FdtUsableMemory => "linux,usable-memory",
-    FdtUsableMemoryRange => "linux,usable-memory-range",
-    /// The buffer that a CPU's notes are written to when the machine crashes.
-    CrashNotes => "crash_notes",
-    Vmcoreinfo => "vmcoreinfo",
-    /// The `PT_LOAD` of the kernel's own image.
-    KernelText => "kernel text",
-    /// The copy of low memory that a purgatory makes.
-    BackupRegion => "backup region",
-    EPhnum => "e_phnum",
-    PPaddr => "p_paddr",
-    PVaddr => "p_vaddr",
     /// The first bytes of a file that is no kernel image of a known kind.
     ImageMagic => "magic of a kernel image",
     SetupHeader => "setup_header",
@@ -202,10 +171,12 @@ fields! {
     KernelInfo => "kernel_info",
     EType => "e_type",
     EEntry => "e_entry",
+    EPhnum => "e_phnum",
     PType => "p_type",
     POffset => "p_offset",
     PFilesz => "p_filesz",
     PMemsz => "p_memsz",
+    PPaddr => "p_paddr",
     /// The PVH entry of an ELF kernel.
     XenPhys32Entry => "XEN_ELFNOTE_PHYS32_ENTRY",
     /// Where a PVH kernel may be moved to.
@@ -234,11 +205,40 @@ fields! {
     CommandLine => "command line",
     BootParams => "boot_params",
     E820Entries => "e820_entries",
+    E820Entry => "boot_e820_entry",
     SetupDataLen => "setup_data.len",
     EfiMemmapSize => "efi_memmap_size",
     RamdiskSize => "ramdisk_size",
     /// The physical address at which a segment is to be loaded.
     LoadAddress => "load address",
+    IomemLine => "/proc/iomem line",
+    MemmapStart => "/sys/firmware/memmap start",
+    MemmapEnd => "/sys/firmware/memmap end",
+    MemmapType => "/sys/firmware/memmap type",
+    EfiDescriptor => "efi_memory_desc_t",
+    /// Bytes from one EFI memory descriptor to the next.
+    EfiDescriptorSize => "memdesc_size",
+    EfiDescriptorVersion => "memdesc_version",
+    FdtHeader => "fdt_header",
+    FdtVersion => "fdt_header.last_comp_version",
+    /// The memory reservation block of a device tree.
+    FdtReserve => "fdt_reserve_entry",
+    /// A token, or what follows it, of a device tree's structure block.
+    FdtStruct => "dt_struct",
+    FdtStrings => "dt_strings",
+    FdtAddressCells => "#address-cells",
+    FdtSizeCells => "#size-cells",
+    FdtReg => "reg",
+    FdtUsableMemory => "linux,usable-memory",
+    FdtUsableMemoryRange => "linux,usable-memory-range",
+    /// The buffer that a CPU's notes are written to when the machine crashes.
+    CrashNotes => "crash_notes",
+    Vmcoreinfo => "vmcoreinfo",
+    /// The `PT_LOAD` of the kernel's own image.
+    KernelText => "kernel text",
+    /// The copy of low memory that a purgatory makes.
+    BackupRegion => "backup region",
+    PVaddr => "p_vaddr",
     EIdent => "e_ident",
     EShoff => "e_shoff",
     EShentsize => "e_shentsize",

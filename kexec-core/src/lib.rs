@@ -17,11 +17,11 @@ extern crate std;
 
 mod error;
 
+mod bytes;
+
 pub mod map;
 
 pub mod sources;
-
-mod bytes;
 
 pub mod image;
 

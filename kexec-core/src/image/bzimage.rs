@@ -64,16 +64,11 @@ impl<'a> BzImage<'a> {
         let corrupt = |field, offset| Err(Error::Corrupt { field, offset });
         let behind = len_of(file.len()).checked_sub(setup_len);
         let Some(behind @ 1..) = behind else { return corrupt(Field::SetupSects, OFFSET) };
-        // The last unit of 16 bytes may be shorter.
-        let stated = u64::from(header.syssize.get()).saturating_mul(16);
-        if stated == 0 || stated > behind.saturating_add(15) {
+        let len = u64::from(header.syssize.get()).saturating_mul(16);
+        if len <= ENTRY_64 || len > behind {
             return corrupt(Field::Syssize, 0x1f4);
         }
-        let len = stated.min(behind);
         let protected_mode = bytes::range(file, setup_len, len, Field::Syssize, 0x1f4)?;
-        if len <= ENTRY_64 {
-            return corrupt(Field::Syssize, 0x1f4);
-        }
         if u64::from(header.init_size.get()) < len {
             return corrupt(Field::InitSize, 0x260);
         }
@@ -195,7 +190,8 @@ impl<'a> BzImage<'a> {
     pub fn kernel_version(&self) -> Option<&'a [u8]> {
         let offset = usize::from(self.header.kernel_version.get()).checked_add(0x200)?;
         let setup = self.file.get(..usize::try_from(self.setup_len()).ok()?)?;
-        (offset > 0x200).then_some(until_nul(setup.get(offset..)?))
+        let text = until_nul(setup.get(offset..)?);
+        (offset > 0x200 && !text.is_empty()).then_some(text)
     }
 
     /// Facts that did not fit in the setup header; `None` before protocol 2.15.

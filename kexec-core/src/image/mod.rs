@@ -15,6 +15,8 @@ mod elf;
 mod pe;
 mod riscv;
 mod setup_header;
+#[cfg(test)]
+mod tests;
 mod uki;
 mod zboot;
 

@@ -139,7 +139,7 @@ fn empty_and_inverted_ranges_change_nothing() {
     map.set(Range::new(Span::new(0x1000, 0x3000), RangeKind::SystemRam)).unwrap();
     for (start, end) in [(0x2000, 0x2000), (0x2800, 0x1800), (0x5000, 0x5000), (u64::MAX, 0)] {
         let span = Span::new(start, end);
-        assert!(span.is_empty() && span.len() == 0);
+        assert_eq!((span.is_empty(), span.len()), (true, 0));
         map.set(Range::new(span, RangeKind::Reserved)).unwrap();
         map.add(Range::new(span, RangeKind::Reserved)).unwrap();
         map.remove(span).unwrap();

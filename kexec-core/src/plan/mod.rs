@@ -11,6 +11,8 @@ mod guard;
 mod layout;
 mod memory;
 mod request;
+#[cfg(test)]
+mod tests;
 
 use heapless::Vec;
 use vmcore_format::PhysAddr;

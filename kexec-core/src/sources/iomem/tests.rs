@@ -135,6 +135,17 @@ fn reservations_inside_ram_are_ram() {
 }
 
 #[test]
+fn an_aperture_inside_ram_is_none() {
+    let (_, found) = read("00100000-1fffffff : System RAM\n  04000000-07ffffff : GART\n").unwrap();
+    let expected = [
+        (0x10_0000, 0x400_0000, SystemRam),
+        (0x400_0000, 0x800_0000, Reserved),
+        (0x800_0000, 0x2000_0000, SystemRam),
+    ];
+    assert_eq!(found, expected);
+}
+
+#[test]
 fn without_privilege_every_address_is_hidden() {
     let hidden: String = HOLE
         .lines()
