@@ -4,7 +4,7 @@ use std::process::Command;
 use std::time::Instant;
 
 use crate::run::{Outcome, command, run};
-use crate::{layers, oracles, packages, targets, vmcore};
+use crate::{layers, load, oracles, packages, targets, vmcore};
 
 const FREESTANDING: &str = "x86_64-unknown-none";
 const BIG_ENDIAN: &str = "s390x-unknown-linux-gnu";
@@ -23,6 +23,7 @@ const STAGES: &[(&str, Stage)] = &[
     ("libraries without an operating system", || freestanding().map(nothing)),
     ("unit tests on a big-endian machine", || big_endian().map(nothing)),
     ("real vmcores", || vmcore::make(&[]).map(nothing)),
+    ("crash kernels loaded by kcap", || load::run_all(false).map(nothing)),
     ("oracles", || oracles::run(&[])),
 ];
 

@@ -18,7 +18,8 @@ type Check = fn(&Path) -> Outcome<()>;
 pub(super) const CHECKS: &[(&str, Check)] = &[
     ("changed-kernel-reset", |kcap| changed(kcap, "--on-mismatch reset", "kernel", Then::Resets)),
     ("changed-initrd-halt", |kcap| changed(kcap, "--on-mismatch halt", "initrd", Then::Halts)),
-    ("changed-kernel-tail-continue", |kcap| changed(kcap, "--on-mismatch continue", "initrd", Then::Boots)),
+    ("changed-elfcorehdr-reset", |kcap| changed(kcap, "--on-mismatch reset", "elfcorehdr", Then::Resets)),
+    ("changed-seed-continue", |kcap| changed(kcap, "--on-mismatch continue", "boot_params", Then::GoesOn)),
     ("changed-elfcorehdr-hotplug", |kcap| changed(kcap, "--hotplug", "elfcorehdr", Then::Boots)),
 ];
 
@@ -27,11 +28,15 @@ pub(super) const CHECKS: &[(&str, Check)] = &[
 enum Then {
     Resets,
     Halts,
+    /// The purgatory sees it, and starts the kernel.
+    GoesOn,
+    /// Nobody minds.
     Boots,
 }
 
-/// The purgatory's line on the console.
-const FOUND: &str = "purgatory: ";
+/// The purgatory's lines on the console.
+const MISMATCH: &str = "purgatory: SHA-256 mismatch";
+const ENTERING: &str = "purgatory: entering the kernel";
 /// The purgatory speaks within a second; a kernel that starts nevertheless speaks within five.
 const SILENCE: Duration = Duration::from_secs(8);
 
@@ -48,21 +53,19 @@ fn changed(kcap: &Path, options: &str, kind: &str, then: Then) -> Outcome<()> {
     change_byte(&stub, last_byte(&console, kind)?)?;
     guest.type_line("crash")?;
     guest.wait_for("Kernel panic")?;
+    let before = guest.lines_until(if then == Then::Boots { ENTERING } else { MISMATCH })?;
     match then {
-        Then::Boots => {
+        Then::Boots | Then::GoesOn => {
+            if before.iter().any(|line| line.contains(MISMATCH)) {
+                return Err("the purgatory minds a change of the elfcorehdr".into());
+            }
             guest.wait_for(SAVED)?;
             guest.wait_for_end()
         }
-        Then::Resets => {
-            guest.wait_for(FOUND)?;
-            // QEMU ends where the machine would start anew.
-            let rest = guest.lines_until_end()?;
-            no_kernel_in(&rest)
-        }
+        // QEMU ends where the machine would start anew.
+        Then::Resets => no_kernel_in(&guest.lines_until_end()?),
         Then::Halts => {
-            guest.wait_for(FOUND)?;
-            let rest = guest.lines_for(SILENCE);
-            no_kernel_in(&rest)?;
+            no_kernel_in(&guest.lines_for(SILENCE))?;
             guest.is_halted()
         }
     }

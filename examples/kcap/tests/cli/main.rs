@@ -10,5 +10,6 @@ mod machine;
 
 mod logs;
 
+mod plan;
 mod refused;
 mod saved;

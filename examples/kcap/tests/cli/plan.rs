@@ -1,0 +1,149 @@
+//! `kcap plan` on a machine and a kernel laid out by hand; what `kcap load` refuses before it asks the kernel.
+
+use serde_json::Value;
+
+use crate::machine::{Folder, code, kcap, kcap_in, stderr, stdout};
+
+const IOMEM: &str = "\
+00000000-00000fff : Reserved
+00001000-0009fbff : System RAM
+0009fc00-0009ffff : Reserved
+00100000-1ffdbfff : System RAM
+  01000000-01bfffff : Kernel code
+  01c00000-01ffffff : Kernel data
+  0f000000-16ffffff : Crash kernel
+fffc0000-ffffffff : Reserved
+";
+
+/// A bzImage of protocol 2.15: one sector of setup, 64 KiB of kernel. The offsets are those of boot.rst.
+fn bzimage() -> Vec<u8> {
+    let mut image = vec![0_u8; 1024 + 65_536];
+    let mut put = |offset: usize, bytes: &[u8]| image[offset..offset + bytes.len()].copy_from_slice(bytes);
+    put(0x1f1, &[1]);
+    put(0x1f4, &4096_u32.to_le_bytes());
+    put(0x1fe, &0xaa55_u16.to_le_bytes());
+    put(0x200, &[0xeb, 0x6a]);
+    put(0x202, b"HdrS");
+    put(0x206, &0x020f_u16.to_le_bytes());
+    put(0x211, &[1]);
+    put(0x230, &0x0020_0000_u32.to_le_bytes());
+    put(0x234, &[1, 21]);
+    put(0x236, &0x7f_u16.to_le_bytes());
+    put(0x238, &255_u32.to_le_bytes());
+    put(0x258, &0x0100_0000_u64.to_le_bytes());
+    put(0x260, &0x0040_0000_u32.to_le_bytes());
+    image
+}
+
+fn folder() -> Folder {
+    let folder = Folder::new();
+    folder.write("iomem", IOMEM.as_bytes());
+    folder.write("kernel", &bzimage());
+    folder.write("initrd", &[0x5a; 5000]);
+    folder.write("notes", b"2e23d800 368\n2e33d800 368\n");
+    folder
+}
+
+#[test]
+fn a_crash_kernel_is_planned_from_files() {
+    let folder = folder();
+    let line = "plan -p --json --iomem @iomem --notes @notes --initrd @initrd --append quiet @kernel";
+    let output = kcap_in(&folder, line);
+    assert_eq!(code(&output), 0, "{}", stderr(&output));
+    let plan: Value = serde_json::from_str(&stdout(&output)).unwrap();
+    let segments = plan["segments"].as_array().unwrap();
+    let mut spans: Vec<(u64, u64)> = segments
+        .iter()
+        .map(|segment| {
+            let start = segment["mem"].as_u64().unwrap();
+            (start, start + segment["memsz"].as_u64().unwrap())
+        })
+        .collect();
+    spans.sort_unstable();
+    assert_eq!(spans.len(), 5);
+    assert!(spans.iter().all(|(start, end)| *start >= 0x0f00_0000 && *end <= 0x1700_0000));
+    assert!(spans.iter().all(|(start, end)| start % 4096 == 0 && end % 4096 == 0));
+    assert!(spans.windows(2).all(|pair| pair[0].1 <= pair[1].0), "{spans:x?}");
+    // KEXEC_ARCH_X86_64 << 16 | KEXEC_ON_CRASH
+    assert_eq!(plan["flags"], 0x003e_0001);
+    assert_eq!(plan["loaded"], false);
+    let header = segments.iter().find(|segment| segment["kind"] == "elfcorehdr").unwrap();
+    let address = header["mem"].as_u64().unwrap();
+    let words = plan["command_line"].as_str().unwrap();
+    assert!(words.contains(&format!("elfcorehdr={address:#x}")) && words.contains("quiet"), "{words}");
+    let phdrs = plan["elfcorehdr"]["program_headers"].as_array().unwrap();
+    let listed: Vec<(u64, u64, u64)> = phdrs
+        .iter()
+        .map(|phdr| {
+            let field = |name: &str| phdr[name].as_u64().unwrap();
+            (field("p_type"), field("p_paddr"), field("p_memsz"))
+        })
+        .collect();
+    assert_eq!(
+        listed,
+        [
+            (4, 0x2e23_d800, 368),
+            (4, 0x2e33_d800, 368),
+            (1, 0x0010_0000, 0x0ef0_0000),
+            (1, 0x1700_0000, 0x08fd_c000),
+        ]
+    );
+}
+
+#[test]
+fn an_ordinary_kernel_is_planned_from_files() {
+    let folder = folder();
+    let output = kcap_in(&folder, "plan --iomem @iomem --append quiet @kernel");
+    assert_eq!(code(&output), 0, "{}", stderr(&output));
+    let text = stdout(&output);
+    assert!(
+        text.contains("\nentry: ") && text.contains("sha256: ") && !text.contains("elfcorehdr"),
+        "{text}"
+    );
+}
+
+#[test]
+fn what_the_kernel_would_refuse_is_said_first() {
+    let folder = folder();
+    folder.write("no-region", IOMEM.replace("Crash kernel", "Something").as_bytes());
+    folder.write("hidden", b"00000000-00000000 : System RAM\n00000000-00000000 : Crash kernel\n");
+    folder.write("cut", bzimage().get(..700).unwrap());
+    folder.write("no-notes", b"cpu0\n");
+    let long = "x".repeat(300);
+    for (line, says) in [
+        ("plan -p --iomem @no-region @kernel", "crashkernel="),
+        ("plan -p --iomem @hidden @kernel", "hidden:"),
+        ("plan -p --iomem @iomem @cut", "offset"),
+        ("plan -p --iomem @iomem @notes", "kcap: "),
+        ("plan -p --iomem @iomem --notes @no-notes @kernel", "line 1 is not ADDRESS SIZE"),
+        ("plan -p --iomem @iomem --mem-max 0x10000000 --mem-min 0x0fff0000 @kernel", "no room"),
+        ("plan -p --iomem @iomem --hotplug @kernel", "--hotplug"),
+        ("plan -p --iomem @iomem --append elfcorehdr=1M @kernel", "elfcorehdr"),
+        (&format!("plan -p --iomem @iomem --append {long} @kernel"), "255"),
+        ("plan -p --iomem @iomem --initrd @none @kernel", "none: No such file"),
+    ] {
+        let output = kcap_in(&folder, line);
+        assert_eq!(code(&output), 1, "{line}: {}", stdout(&output));
+        assert!(stderr(&output).contains(says), "{line}: {}", stderr(&output));
+        assert!(output.stdout.is_empty(), "{line}");
+    }
+}
+
+#[test]
+fn what_does_not_go_together_is_wrong_usage() {
+    for line in [
+        "load -p -s --on-mismatch reset kernel",
+        "load -p -s --dry-run kernel",
+        "load -p -s --hotplug kernel",
+        "load -p -l kernel",
+        "load -p -i --on-mismatch halt kernel",
+        "load -p",
+        "load --serial ttyUSB0 kernel",
+        "load --on-mismatch panic kernel",
+        "plan -p kernel",
+        "unload -p -l",
+    ] {
+        let output = kcap(line.split_whitespace());
+        assert_eq!(code(&output), 64, "{line}: {}", stderr(&output));
+    }
+}
