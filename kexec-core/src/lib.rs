@@ -39,4 +39,8 @@ pub mod elfcorehdr;
 
 pub mod check;
 
+mod hole;
+
+pub mod plan;
+
 pub use error::{Error, Field};

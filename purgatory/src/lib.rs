@@ -1,7 +1,8 @@
 //! What runs between two kernels: it checks that the loaded kernel is still the one that was loaded, and enters it.
 //!
 //! This crate is the logic, tested on the host: the [`Parameters`] that the loader fills in, the SHA-256 check
-//! ([`verify`]), and the lines that it prints ([`message`]). The freestanding object around it is in `blob/`.
+//! ([`verify`]), and the lines that it prints ([`message`]). The freestanding object around it is in `blob/`; its
+//! built bytes are `X86_64`.
 //!
 //! Everything here runs where an SSE instruction or a panic would be the end of the machine: plain integers only,
 //! bounded loops, no calls into allocation or formatting.
@@ -35,3 +36,10 @@ pub use parameters::{
 };
 pub use sha256::Sha256;
 pub use verify::{Verdict, digest, verify};
+
+/// The purgatory for x86_64: a relocatable ELF object (`ET_REL`, `EM_X86_64`) that runs at any address.
+///
+/// Its entry is [`ENTRY_SYMBOL`], its [`Parameters`] stand at [`PARAMETERS_SYMBOL`]. It uses no memory but its own
+/// sections, the regions that it reads, and the console that the parameters name.
+#[cfg(feature = "object")]
+pub const X86_64: &[u8] = include_bytes!("../blob/x86_64.o");

@@ -112,6 +112,9 @@ impl Parameters {
     /// Its size in bytes, the `st_size` of [`PARAMETERS_SYMBOL`].
     pub const LEN: usize = size_of::<Self>();
 
+    /// What the object is built with: no parameters.
+    pub const UNSET: Self = Self { magic: U64::ZERO, ..Self::new(0, 0) };
+
     /// The block that enters `entry` with `boot_params`, and checks nothing yet: no regions, the digest of no bytes,
     /// [`OnMismatch::Halt`], no console.
     #[must_use]
@@ -184,6 +187,7 @@ mod tests {
     #[test]
     fn zeros_are_no_parameters() {
         assert!(Parameters::new(0, 0).is_set());
+        assert!(!Parameters::UNSET.is_set());
         assert!(!Parameters::read_from_bytes(&[0; 344]).unwrap().is_set());
         let mut next = Parameters::new(0, 0);
         next.version = U32::new(2);

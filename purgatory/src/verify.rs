@@ -39,9 +39,14 @@ pub fn verify<'m>(parameters: &Parameters, memory: impl FnMut(u64, u64) -> Optio
     }
     match digest(parameters, memory) {
         None => Verdict::Unreadable,
-        Some(found) if found == parameters.digest => Verdict::Match,
+        Some(found) if is_same(&found, &parameters.digest) => Verdict::Match,
         Some(found) => Verdict::Mismatch { found },
     }
+}
+
+/// Compares without `memcmp`, which the object would have to bring along.
+fn is_same(a: &[u8; 32], b: &[u8; 32]) -> bool {
+    a.iter().zip(b).fold(0, |difference, (a, b)| difference | (a ^ b)) == 0
 }
 
 /// SHA-256 over the bytes of all regions of `parameters`, in their order: what the loader records in

@@ -12,6 +12,7 @@ mod boot;
 mod vmcore;
 mod oracles;
 mod layers;
+mod purgatory;
 mod demo;
 mod test;
 
@@ -26,6 +27,7 @@ cargo xtask TASK
   layers            check which crates and modules import which
   vmcore [NAME..]   crash real Debian kernels under QEMU; keep their vmcores in the user's cache folder
   oracles [GROUP..] what crash, drgn, makedumpfile and others say of dumps of those vmcores
+  purgatory [--write]  build the object that runs between two kernels, compare it with the committed one, check it
   packages          check that the system packages of the tasks are there; install what is missing
 ";
 
@@ -46,6 +48,8 @@ fn task(arguments: &[&str]) -> Outcome<()> {
         ["demo"] => demo::run(),
         ["test" | "ci"] => test::run_all(),
         ["layers"] => layers::check(),
+        ["purgatory"] => purgatory::run_task(false),
+        ["purgatory", "--write"] => purgatory::run_task(true),
         ["packages"] => packages::install(packages::ALL),
         ["vmcore", names @ ..] => vmcore::make(names),
         ["oracles", groups @ ..] => oracles::run(groups).map(drop),

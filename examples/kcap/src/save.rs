@@ -74,6 +74,8 @@ pub(crate) fn save(
             }
             Err(failed) => {
                 error = Some(failed);
+                // The first failure is the one to tell of.
+                let _ = dumper.abandon(out);
                 break;
             }
         }

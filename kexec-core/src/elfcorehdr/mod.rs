@@ -6,6 +6,8 @@
 
 mod builder;
 mod direct_map;
+#[cfg(test)]
+mod tests;
 
 pub use builder::{Backup, Builder, KernelText, NoteBuffer, Omitted};
 pub use direct_map::DirectMap;

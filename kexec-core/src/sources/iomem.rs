@@ -1,7 +1,7 @@
 //! `/proc/iomem`: the running kernel's resources, a line each, indented by two spaces per level.
 //!
 //! Source: `kernel/resource.c` (Linux 6.12), and where the names come from: `arch/*/kernel/setup.c`,
-//! `drivers/dax/kmem.c`, `drivers/virtio/virtio_mem.c`.
+//! `arch/x86/kernel/aperture_64.c`, `drivers/dax/kmem.c`, `drivers/virtio/virtio_mem.c`.
 
 use super::firmware_memmap::{hexadecimal, kind};
 use super::paint;
@@ -26,8 +26,8 @@ pub struct KernelImage {
 /// Paints what `text`, the bytes of `/proc/iomem`, says of memory over `map`, and answers with where the kernel lies.
 ///
 /// A line counts at any depth, and deeper lines lie on top. `System RAM` counts with `(kmem)` or `(virtio_mem)` after
-/// it; every `Crash kernel` is its own kind; `reserved` inside RAM is [`RangeKind::ReservedRam`]. Devices and other
-/// names are skipped.
+/// it; every `Crash kernel` is its own kind; `reserved` inside RAM is [`RangeKind::ReservedRam`], but a `GART` is none.
+/// Devices and other names are skipped.
 ///
 /// # Errors
 /// [`Error::AddressesHidden`] where every address reads 0; [`Error::Corrupt`] for a line that is none, with its offset
@@ -89,6 +89,8 @@ impl KernelImage {
 fn paint_line(line: &Line<'_>, map: &mut MemoryMap<'_>) -> Result<(), Error> {
     let kind = match line.name {
         b"Crash kernel" => RangeKind::CrashKernel,
+        // The aperture of an AGP bridge inside RAM: a read of it may stop the machine.
+        b"GART" => return map.set(Range::new(line.span(), RangeKind::Reserved)),
         name if name.starts_with(b"System RAM (") => RangeKind::SystemRam,
         name => match kind(name) {
             Some(kind) => kind,
@@ -124,3 +126,6 @@ fn line(raw: &[u8]) -> Option<Line<'_>> {
     let (start, last) = (hexadecimal(start)?, hexadecimal(last)?);
     (start <= last).then_some(Line { start, last, name })
 }
+
+#[cfg(test)]
+mod tests;

@@ -7,5 +7,6 @@ mod paint;
 
 pub mod e820;
 pub mod efi;
+pub mod fdt;
 pub mod firmware_memmap;
 pub mod iomem;

@@ -2,7 +2,6 @@
 
 use core::mem;
 
-use vmcore_format::kdump::UtsName;
 use vmcore_format::{Pfn, WriteAt};
 
 use super::{Dumper, Stage, Writer};
@@ -116,8 +115,7 @@ impl Dumper<'_> {
             return Ok(());
         }
         if let Some(names) = self.filter.as_mut().and_then(|filter| filter.kernel().utsname(memory)) {
-            self.source.utsname =
-                names.as_bytes().try_into().map_or(self.source.utsname, UtsName::from_bytes);
+            self.source.utsname = names;
         }
         let kept = self.report.kept;
         self.part = match self.report.options.split {
@@ -131,7 +129,8 @@ impl Dumper<'_> {
         self.writer = match options.format {
             Format::Kdump => {
                 let level = self.report.level;
-                Writer::Kdump(KdumpWriter::begin(&self.source, options, level, kept, (tables, data), out)?)
+                let pages = (kept, self.part.end.saturating_sub(self.part.start));
+                Writer::Kdump(KdumpWriter::begin(&self.source, options, level, pages, (tables, data), out)?)
             }
             Format::Elf => Writer::Elf(ElfWriter::begin(&self.source, self.segments, (tables, data), out)?),
         };

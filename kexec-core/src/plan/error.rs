@@ -1,0 +1,103 @@
+//! Why no plan could be made.
+
+use core::fmt;
+
+use vmcore_format::PhysAddr;
+
+use crate::Error;
+use crate::check::Refusal;
+use crate::map::Span;
+use crate::segment::SegmentKind;
+
+/// Why no plan could be made, or its bytes not be written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum PlanError {
+    /// An input could not be read, or the caller's buffer is too small.
+    Input(Error),
+    /// The memory map has no crash region: the machine was started without `crashkernel=`.
+    NoCrashRegion,
+    /// The elfcorehdr is no ELF header: the capture kernel would find no memory of the first one.
+    NoElfcorehdr,
+    /// The kernel image is none of those that this machine's loader can place.
+    KernelKind,
+    /// The machine runs with 5-level page tables, with which this kernel can not be entered.
+    FiveLevelPaging,
+    /// No free memory is left for a segment.
+    NoRoom {
+        /// The segment.
+        kind: SegmentKind,
+        /// The bytes it needs.
+        size: u64,
+        /// What its address must be a multiple of.
+        align: u64,
+        /// Where it may be.
+        limits: Span,
+    },
+    /// A segment begins with the ELF magic: the kernel would take it for the elfcorehdr, and write over it.
+    ElfMagic {
+        /// The segment.
+        kind: SegmentKind,
+    },
+    /// A block was linked or written for another address than the one planned.
+    Moved {
+        /// The address planned.
+        planned: PhysAddr,
+    },
+    /// The running kernel would refuse the plan.
+    Refused(Refusal),
+}
+
+impl PlanError {
+    /// The stable number of the error's kind, as the C ABI reports it.
+    #[must_use]
+    pub const fn code(self) -> i32 {
+        match self {
+            Self::Input(error) => error.code(),
+            Self::NoCrashRegion => 40,
+            Self::NoElfcorehdr => 41,
+            Self::KernelKind => 42,
+            Self::FiveLevelPaging => 43,
+            Self::NoRoom { .. } => 44,
+            Self::ElfMagic { .. } => 45,
+            Self::Moved { .. } => 46,
+            Self::Refused(_) => 47,
+        }
+    }
+}
+
+impl From<Error> for PlanError {
+    fn from(error: Error) -> Self {
+        Self::Input(error)
+    }
+}
+
+impl From<Refusal> for PlanError {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
+impl fmt::Display for PlanError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Input(error) => error.fmt(f),
+            Self::NoCrashRegion => f.write_str("no memory is set aside for a crash kernel (crashkernel=)"),
+            Self::NoElfcorehdr => f.write_str("the elfcorehdr does not begin with the ELF magic"),
+            Self::KernelKind => f.write_str("the kernel image is of a kind that can not be placed"),
+            Self::FiveLevelPaging => f.write_str(
+                "this machine runs with 5-level page tables, the kernel can not be entered with them",
+            ),
+            Self::NoRoom { kind, size, align, limits } => {
+                write!(f, "no room for the {kind}: {size:#x} bytes on a multiple of {align:#x} in {limits}")
+            }
+            Self::ElfMagic { kind } => {
+                write!(f, "the {kind} begins with the ELF magic: the kernel would take it for the elfcorehdr")
+            }
+            Self::Moved { planned } => write!(f, "a block does not fit the place planned at {planned}"),
+            Self::Refused(refusal) => write!(f, "the running kernel would refuse this: {refusal}"),
+        }
+    }
+}
+
+impl core::error::Error for PlanError {}

@@ -1,0 +1,221 @@
+//! Kernels, purgatories and machines, laid out byte by byte.
+
+use std::vec;
+use std::vec::Vec;
+
+use crate::map::{MemoryMap, Range, RangeKind, Span};
+use crate::plan::{Elfcorehdr, Load, MachineFacts, Profile, Purgatory, Request, Running, Upkeep};
+
+pub(super) const MIB: u64 = 1 << 20;
+
+/// The header fields of a bzImage that decide where it goes.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Header {
+    pub(super) xloadflags: u16,
+    pub(super) cmdline_size: u32,
+    pub(super) alignment: u32,
+    pub(super) relocatable: bool,
+    pub(super) pref_address: u64,
+    pub(super) init_size: u32,
+}
+
+/// As Debian's 6.12 cloud kernel says.
+pub(super) const DEBIAN: Header = Header {
+    xloadflags: 0x7f,
+    cmdline_size: 2047,
+    alignment: 0x20_0000,
+    relocatable: true,
+    pref_address: 0x100_0000,
+    init_size: 0x37d_c000,
+};
+
+/// The bytes of the protected-mode part of every [`bzimage`].
+pub(super) const PROTECTED_MODE: [u8; 0x400] = [0xe9; 0x400];
+
+fn put(file: &mut [u8], at: usize, bytes: &[u8]) {
+    file[at..at + bytes.len()].copy_from_slice(bytes);
+}
+
+/// A bzImage of protocol 2.15: one boot sector, one sector of setup code, [`PROTECTED_MODE`].
+pub(super) fn bzimage(header: &Header) -> Vec<u8> {
+    let mut file = vec![0; 0x400];
+    put(&mut file, 0x1f1, &[1]);
+    put(&mut file, 0x1f4, &0x40_u32.to_le_bytes());
+    put(&mut file, 0x1fe, &[0x55, 0xaa, 0xeb, 0x6a]);
+    put(&mut file, 0x202, b"HdrS\x0f\x02");
+    put(&mut file, 0x211, &[1]);
+    put(&mut file, 0x22c, &0x7fff_ffff_u32.to_le_bytes());
+    put(&mut file, 0x230, &header.alignment.to_le_bytes());
+    put(&mut file, 0x234, &[u8::from(header.relocatable), 21]);
+    put(&mut file, 0x236, &header.xloadflags.to_le_bytes());
+    put(&mut file, 0x238, &header.cmdline_size.to_le_bytes());
+    put(&mut file, 0x258, &header.pref_address.to_le_bytes());
+    put(&mut file, 0x260, &header.init_size.to_le_bytes());
+    file.extend(PROTECTED_MODE);
+    file
+}
+
+/// The symbols of our purgatory, and of two foreign ones: their names and sizes in bytes.
+pub(super) const OURS: &[(&str, u64)] = &[("kcapture_parameters", 344)];
+pub(super) const KEXEC_TOOLS: &[(&str, u64)] = &[
+    ("sha256_regions", 256),
+    ("sha256_digest", 32),
+    ("skip_checks", 4),
+    ("entry64_regs", 136),
+    ("stack", 64),
+    ("stack_end", 0),
+    ("console_vga", 1),
+    ("console_serial", 1),
+    ("serial_base", 2),
+    ("serial_baud", 4),
+];
+pub(super) const KERNEL: &[(&str, u64)] = &[
+    ("purgatory_sha_regions", 256),
+    ("purgatory_sha256_digest", 32),
+    ("entry64_regs", 136),
+    ("stack", 64),
+    ("stack_end", 0),
+];
+
+/// Where a symbol of an [`object`] stands in its image: after 16 bytes of code, each on a multiple of 16.
+pub(super) fn symbol_at(symbols: &[(&str, u64)], name: &str) -> usize {
+    let before = symbols.iter().take_while(|(known, _)| *known != name);
+    16 + before.map(|(_, size)| size.next_multiple_of(16) as usize).sum::<usize>()
+}
+
+/// A relocatable object: `.text` of 16 bytes, entered at byte 4, and `.data` with `symbols` one after the other.
+pub(super) fn object(symbols: &[(&str, u64)]) -> Vec<u8> {
+    let (mut strtab, mut symtab, mut data_len) = (vec![0], vec![0; 24], 0);
+    let mut symbol = |name: &str, section: u16, value: u64, size: u64| {
+        symtab.extend((strtab.len() as u32).to_le_bytes());
+        symtab.extend([0x10, 0]);
+        symtab.extend(section.to_le_bytes());
+        symtab.extend(value.to_le_bytes());
+        symtab.extend(size.to_le_bytes());
+        strtab.extend(name.as_bytes());
+        strtab.push(0);
+    };
+    symbol("purgatory_start", 1, 4, 0);
+    for (name, size) in symbols {
+        symbol(name, 2, data_len, *size);
+        data_len += size.next_multiple_of(16);
+    }
+    let mut file = vec![0; 64];
+    let mut headers: Vec<[u64; 10]> = vec![[0; 10]];
+    // name, type, flags, addr, offset, size, link, info, align, entsize
+    let mut section = |file: &mut Vec<u8>, kind, flags, bytes: &[u8], link, info, align: u64, entsize| {
+        file.resize(file.len().next_multiple_of(16), 0);
+        headers.push([0, kind, flags, 0, file.len() as u64, bytes.len() as u64, link, info, align, entsize]);
+        file.extend(bytes);
+    };
+    section(&mut file, 1, 6, &[0x90; 16], 0, 0, 16, 0);
+    section(&mut file, 1, 3, &vec![0xda; data_len as usize], 0, 0, 16, 0);
+    section(&mut file, 2, 0, &symtab, 4, 1, 8, 24);
+    section(&mut file, 3, 0, &strtab, 0, 0, 1, 0);
+    file.resize(file.len().next_multiple_of(16), 0);
+    let shoff = file.len() as u64;
+    for header in &headers {
+        for (field, value) in header.iter().enumerate() {
+            match field {
+                0 | 1 | 6 | 7 => file.extend((*value as u32).to_le_bytes()),
+                _ => file.extend(value.to_le_bytes()),
+            }
+        }
+    }
+    put(&mut file, 0, b"\x7fELF\x02\x01\x01");
+    put(&mut file, 16, &[1, 0, 62, 0, 1, 0, 0, 0]);
+    put(&mut file, 40, &shoff.to_le_bytes());
+    put(&mut file, 52, &[64, 0, 0, 0, 0, 0, 64, 0, headers.len() as u8, 0, 4, 0]);
+    file
+}
+
+/// An elfcorehdr as far as a plan reads it.
+pub(super) fn elfcorehdr() -> Vec<u8> {
+    let mut bytes = b"\x7fELF\x02\x01\x01".to_vec();
+    bytes.resize(0x400, 0xc0);
+    bytes
+}
+
+/// A machine of 1 GiB with `crashkernel=192M`, as its `/proc/iomem` says.
+pub(super) const SMALL: &[(u64, u64, RangeKind)] = &[
+    (0, 0x1000, RangeKind::Reserved),
+    (0x1000, 0x9_fc00, RangeKind::SystemRam),
+    (0x9_fc00, 0xa_0000, RangeKind::Reserved),
+    (0xf_0000, 0x10_0000, RangeKind::Reserved),
+    (0x10_0000, 0x1b00_0000, RangeKind::SystemRam),
+    (0x1b00_0000, 0x2700_0000, RangeKind::CrashKernel),
+    (0x2700_0000, 0x3ffd_c000, RangeKind::SystemRam),
+    (0x3ffd_c000, 0x4000_0000, RangeKind::AcpiTables),
+    (0xfeff_c000, 0xff00_0000, RangeKind::Reserved),
+];
+
+/// Four GiB with `crashkernel=256M,high`: a high region, and the low one that comes with it.
+pub(super) const HIGH: &[(u64, u64, RangeKind)] = &[
+    (0x1000, 0x9_fc00, RangeKind::SystemRam),
+    (0x10_0000, 0x6f00_0000, RangeKind::SystemRam),
+    (0x6f00_0000, 0x7f00_0000, RangeKind::CrashKernel),
+    (0x7f00_0000, 0x7ffd_c000, RangeKind::SystemRam),
+    (0x1_0000_0000, 0x1_ef00_0000, RangeKind::SystemRam),
+    (0x1_ef00_0000, 0x1_ff00_0000, RangeKind::CrashKernel),
+    (0x1_ff00_0000, 0x2_8000_0000, RangeKind::SystemRam),
+];
+
+/// The inputs of a plan, owned.
+pub(super) struct Inputs {
+    pub(super) table: Vec<Range>,
+    pub(super) kernel: Vec<u8>,
+    pub(super) initrd: Vec<u8>,
+    pub(super) elfcorehdr: Vec<u8>,
+    pub(super) object: Vec<u8>,
+    pub(super) profile: Profile,
+    /// `None` for an ordinary kernel.
+    pub(super) crash: Option<Upkeep>,
+    pub(super) command_line: Vec<u8>,
+    pub(super) limits: Span,
+    pub(super) change: fn(&mut Running),
+}
+
+impl Inputs {
+    pub(super) fn new(ranges: &[(u64, u64, RangeKind)]) -> Self {
+        let range = |&(start, end, kind): &(u64, u64, RangeKind)| Range::new(Span::new(start, end), kind);
+        Self {
+            table: ranges.iter().map(range).collect(),
+            kernel: bzimage(&DEBIAN),
+            initrd: vec![0x1f; 0x4_9f00],
+            elfcorehdr: elfcorehdr(),
+            object: object(OURS),
+            profile: Profile::Kcapture,
+            crash: Some(Upkeep::Reload),
+            command_line: b"console=ttyS0".to_vec(),
+            limits: Request::ANYWHERE,
+            change: |_| {},
+        }
+    }
+
+    pub(super) fn ordinary(ranges: &[(u64, u64, RangeKind)]) -> Self {
+        Self { crash: None, ..Self::new(ranges) }
+    }
+
+    /// Answers with what `asked` makes of the request.
+    pub(super) fn with<T>(&self, asked: impl FnOnce(Request<'_>) -> T) -> T {
+        let mut table = vec![Range::EMPTY; self.table.len()];
+        let mut memory = MemoryMap::new(&mut table);
+        for range in &self.table {
+            memory.set(*range).unwrap();
+        }
+        let mut running = Running::x86_64(&memory);
+        (self.change)(&mut running);
+        let elfcorehdr = |upkeep| Load::Crash(Elfcorehdr { bytes: &self.elfcorehdr, upkeep });
+        asked(Request {
+            load: self.crash.map_or(Load::Ordinary, elfcorehdr),
+            kernel: &self.kernel,
+            initrd: &self.initrd,
+            command_line: &self.command_line,
+            memory: &memory,
+            limits: self.limits,
+            purgatory: Purgatory { profile: self.profile, ..Purgatory::new(&self.object) },
+            running,
+            machine: MachineFacts::default(),
+        })
+    }
+}
