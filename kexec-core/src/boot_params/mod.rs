@@ -7,6 +7,8 @@
 mod layout;
 mod segment;
 mod setup_data;
+#[cfg(test)]
+mod tests;
 
 pub use layout::{BootE820Entry, BootParams, EfiInfo, ScreenInfo};
 pub use segment::{BootParamsSegment, E820Entry};

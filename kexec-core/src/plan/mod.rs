@@ -424,7 +424,7 @@ fn place_elfcorehdr<'a>(layout: &mut Layout<'a>, header: &Elfcorehdr<'a>) -> Res
     let bufsz = len_of(header.bytes.len());
     let (kind, room) = match header.upkeep {
         Upkeep::Reload => (SegmentKind::Fixed(Fixed::Elfcorehdr), 0),
-        Upkeep::Kernel { room } => (SegmentKind::Mutable(Mutable::Elfcorehdr), room),
+        Upkeep::Kernel { room } => (SegmentKind::Mutable(Mutable::Elfcorehdr), room.saturating_add(EHDR_LEN)),
     };
     let memsz = bufsz.max(room);
     let start = layout.place(Part {
@@ -484,6 +484,8 @@ fn place_initrd<'a>(
 }
 
 const ELF_MAGIC: &[u8] = b"\x7fELF";
+/// The length of an ELF64 header, in bytes.
+const EHDR_LEN: u64 = 64;
 
 /// The running kernel takes the last segment that begins with the ELF magic for the elfcorehdr.
 fn no_elf_magic(kind: SegmentKind, bytes: &[u8]) -> Result<(), PlanError> {

@@ -74,7 +74,8 @@ pub enum Upkeep {
     Reload,
     /// The running kernel rewrites it (Linux 6.5): it is not part of the digest, and has room to grow.
     Kernel {
-        /// The memory that the kernel wants for it, in bytes (`/sys/kernel/crash_elfcorehdr_size`).
+        /// The memory that the kernel wants for it, in bytes (`/sys/kernel/crash_elfcorehdr_size`). It counts program
+        /// headers alone; the ELF header is added.
         room: u64,
     },
 }

@@ -8,6 +8,7 @@ use zerocopy::FromBytes as _;
 
 use super::inputs::*;
 use crate::boot_params::BootParams;
+use crate::object::Object;
 use crate::plan::{Plan, PlanError, Profile, Upkeep};
 use crate::{Error, segment::SegmentKind};
 
@@ -139,6 +140,20 @@ fn our_purgatory_is_told_what_to_enter() {
         (0, 0),
     ];
     assert_eq!(regions[..5], expected);
+}
+
+/// The object that is shipped, above 4 GiB.
+#[test]
+fn the_built_purgatory_is_told_the_same() {
+    let inputs = Inputs { object: purgatory::X86_64.to_vec(), ..Inputs::new(HIGH) };
+    let (memory, digest) = loaded(&inputs);
+    let (_, mem, bytes) = find(&memory, "purgatory");
+    assert!(*mem > 1 << 32 && bytes.len() <= 16 << 10);
+    let object = Object::parse(purgatory::X86_64).unwrap();
+    let at = object.symbol(purgatory::PARAMETERS_SYMBOL).unwrap().offset as usize;
+    let parameters = Parameters::read_from_bytes(&bytes[at..at + 344]).unwrap();
+    assert_eq!((parameters.is_set(), parameters.digest), (true, digest));
+    assert_eq!(purgatory::verify(&parameters, |start, len| read(&memory, start, len)), Verdict::Match);
 }
 
 fn numbers(bytes: &[u8], at: usize, count: usize) -> Vec<u64> {

@@ -67,6 +67,9 @@ fn a_kernel_that_must_lie_below_4_gib_has_no_place_in_a_high_region() {
 fn the_kernel_keeps_an_elfcorehdr_that_has_room_to_grow() {
     let inputs = Inputs { crash: Some(Upkeep::Kernel { room: 917_616 }), ..Inputs::new(SMALL) };
     assert_eq!(planned(&inputs)[0], ("elfcorehdr", 0x26f1_f000, 0xe_1000, 0x400));
+    // The room counts program headers alone, and these fill their pages.
+    let full = Inputs { crash: Some(Upkeep::Kernel { room: 0xe_0000 }), ..Inputs::new(SMALL) };
+    assert_eq!(planned(&full)[0].2, 0xe_1000);
     inputs.with(|request| {
         let mut line = [0; 2048];
         assert_eq!(Plan::new(request, &mut line).unwrap().flags(), 0x3e_0000 | check::ON_CRASH | 4);
