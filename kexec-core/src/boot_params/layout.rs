@@ -223,16 +223,13 @@ impl BootParams {
         params
     }
 
-    /// Reads the `boot_params` of a running kernel: `/sys/kernel/boot_params/data`.
+    /// Reads the `boot_params` of a running kernel: `/sys/kernel/boot_params/data`. Its setup header may be empty: EFI
+    /// starts a kernel without one.
     ///
     /// # Errors
-    /// [`Error::Corrupt`] where `bytes` is shorter than 4096 bytes or holds no setup header.
+    /// [`Error::Corrupt`] where `bytes` is shorter than 4096 bytes.
     pub fn parse(bytes: &[u8]) -> Result<&Self, Error> {
-        let params: &Self = bytes::structure(bytes, 0, Field::BootParams)?;
-        if params.hdr.header != *b"HdrS" {
-            return Err(Error::Corrupt { field: Field::SetupHeader, offset: 0x202 });
-        }
-        Ok(params)
+        bytes::structure(bytes, 0, Field::BootParams)
     }
 
     /// Takes over what only the setup code could find out, from the running kernel: screen, monitor, the BIOS's disks,
