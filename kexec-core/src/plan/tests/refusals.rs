@@ -128,6 +128,14 @@ fn a_purgatory_without_the_symbols_of_its_profile() {
     assert_eq!(refused(&short), Error::SymbolSize { size: 340, given: 344 }.into());
 }
 
+#[test]
+fn a_purgatory_of_another_machine() {
+    let mut object = object(OURS);
+    object[18] = 183;
+    let inputs = Inputs { object, ..Inputs::new(SMALL) };
+    assert_eq!(refused(&inputs), Refusal::WrongMachine { machine: 183, running: 62 }.into());
+}
+
 /// Damaged and cut-off inputs are refused or planned; nothing panics.
 #[test]
 fn damaged_inputs() {
