@@ -31,3 +31,8 @@ void console(const char *text)
         screen[cursor++ & 127] = *text++;
     counter += cursor;
 }
+
+#ifdef __s390x__
+/* Numbers for fields that no address fits in. */
+__asm__(".globl small_number, large_number, tiny_number\n\t.set tiny_number, 0x23\n\t.set small_number, 0x123\n\t.set large_number, -0x12345");
+#endif

@@ -76,14 +76,15 @@ pub(crate) fn compare_all() -> Outcome<()> {
     Ok(())
 }
 
-/// Two C files, joined to one object as a purgatory is.
+/// Two C files and one in the machine's assembler, joined to one object as a purgatory is.
 fn build(folder: &Path, tools: &str, flags: &[&str], level: &str) -> Outcome<std::path::PathBuf> {
     let mut parts = Vec::new();
-    for name in ["first", "second"] {
-        let (source, part) = (format!("xtask/objects/{name}.c"), folder.join(format!("{name}.o")));
+    let machine = tools.split('-').next().unwrap_or("");
+    for name in ["first.c", "second.c", &format!("{machine}.s")] {
+        let (source, part) = (format!("xtask/objects/{name}"), folder.join(format!("{name}.o")));
         let mut gcc = command(&[format!("{tools}-gcc")]);
         // ld would merge equal constants at the end, and so move them.
-        gcc.args(["-fno-merge-constants"]);
+        gcc.args(["-fno-merge-constants", "-Wa,--noexecstack"]);
         gcc.args([
             "-c",
             "-ffreestanding",

@@ -68,7 +68,7 @@ pub(super) fn apply(target: &Target, site: &mut Site<'_>) -> Result<(), Error> {
             site.set_bits32(LI, site.aligned(distance, 4)?)
         }
         R_PPC64_REL14 => {
-            let distance = site.signed(relative, 16)?;
+            let distance = site.signed(relative.wrapping_add(target.local_entry), 16)?;
             site.set_bits32(BD, site.aligned(distance, 4)?)
         }
         R_PPC64_ADDR16 => site.set_u16(site.either(sum, 16)?),
