@@ -13,6 +13,7 @@ mod vmcore;
 mod oracles;
 mod layers;
 mod purgatory;
+mod objects;
 mod demo;
 mod test;
 
@@ -28,6 +29,7 @@ cargo xtask TASK
   vmcore [NAME..]   crash real Debian kernels under QEMU; keep their vmcores in the user's cache folder
   oracles [GROUP..] what crash, drgn, makedumpfile and others say of dumps of those vmcores
   purgatory [--write]  build the object that runs between two kernels, compare it with the committed one, check it
+  objects           link objects of six machines with kexec-core and with ld, and compare
   packages          check that the system packages of the tasks are there; install what is missing
 ";
 
@@ -50,6 +52,7 @@ fn task(arguments: &[&str]) -> Outcome<()> {
         ["layers"] => layers::check(),
         ["purgatory"] => purgatory::run_task(false),
         ["purgatory", "--write"] => purgatory::run_task(true),
+        ["objects"] => objects::compare_all(),
         ["packages"] => packages::install(packages::ALL),
         ["vmcore", names @ ..] => vmcore::make(names),
         ["oracles", groups @ ..] => oracles::run(groups).map(drop),
