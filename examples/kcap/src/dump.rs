@@ -17,7 +17,7 @@ use crate::input::{Opened, with_opened};
 use crate::messages::Messages;
 use crate::ranges::Ranges;
 use crate::report::{self, Context, dump_error};
-use crate::save::{Saved, save, usual_memory};
+use crate::save::{Saved, memory_size, save};
 use crate::sink::Sink;
 use crate::words;
 
@@ -151,7 +151,7 @@ fn save_all(
     for (mut sink, part) in sinks.by_ref().zip(0..) {
         let split = args.split.then_some(Split { part, parts });
         let name = sink.name();
-        let memory = args.memory.unwrap_or_else(|| usual_memory(&opened.machine));
+        let memory = memory_size(&opened.machine, args.memory);
         let options = args.options(split);
         let (machine, phys) = (opened.machine, &mut *opened.memory);
         let one = save(machine, kernel.as_deref_mut(), phys, options, memory, &mut sink, messages);

@@ -287,10 +287,16 @@ impl<'a> Dumper<'a> {
         if self.phase == Phase::Finished || !out.can_rewrite() {
             return Ok(());
         }
+        let options = self.report.options;
         let ended = self.extents.finish();
         let segments = self.write_segments(ended, out);
         let (rest, written) = match mem::replace(&mut self.writer, Writer::Gone) {
-            Writer::Kdump(mut writer) => (writer.abandon(out), writer.written()),
+            Writer::Kdump(mut writer) => {
+                if let (Some(split), Stage::HandOut(at) | Stage::Select(at)) = (options.split, self.stage) {
+                    writer.set_pfns(self.part_pfns(split, Pfn(at)));
+                }
+                (writer.abandon(out), writer.written())
+            }
             Writer::Elf(mut writer) => (writer.abandon(out), writer.written()),
             Writer::Waiting(..) | Writer::Gone => return Ok(()),
         };

@@ -158,7 +158,9 @@ impl<'a> KdumpWriter<'a> {
     /// Writes what is still held of a dump that ends here. Descriptors have their room: they go where pages no longer do.
     pub(super) fn abandon(&mut self, out: &mut dyn WriteAt) -> Result<(), Error> {
         let pages = self.data.flush(out);
-        self.tables.flush(out).and(pages)
+        self.tables.flush(out)?;
+        self.header.status = Status(self.header.status.0 | Status::INCOMPLETE);
+        self.write_headers(out).and(pages)
     }
 
     /// Bytes handed to the output so far.

@@ -326,6 +326,22 @@ fn a_dump_that_was_abandoned_describes_what_it_has() {
 }
 
 #[test]
+fn an_abandoned_part_of_a_set_says_which_frames_it_has() {
+    let (mut machine, end) = scattered();
+    let split = Some(Split { part: 1, parts: 2 });
+    let mut words = vec![0; 1 << 16];
+    let mut disk = Disk { file: File::default(), left: 400 };
+    let options = Options { split, ..options(0, Format::Kdump) };
+    let mut dumper = Dumper::new(source(&machine, end), None, options, &mut words).unwrap();
+    while dumper.step(&mut machine, &mut disk).is_ok() {}
+    let _ = dumper.abandon(&mut disk);
+    let file = &disk.file;
+    let (start, stop) = (file.u64(4096 + 80), file.u64(4096 + 88));
+    assert!(500 < start && start < stop && stop < end, "{start} {stop}");
+    assert_eq!(file.u32(424) & 8, 8);
+}
+
+#[test]
 fn a_machine_without_memory_is_an_empty_dump() {
     for format in [Format::Kdump, Format::Elf] {
         let mut machine = Machine::default();

@@ -1,11 +1,13 @@
 //! The pass that writes: chunks handed out, slice by slice of memory.
 
+use core::ops::Range;
+
 use vmcore_format::{Pfn, WriteAt};
 
 use super::{Dumper, Stage, Writer};
 use crate::bits;
 use crate::dump::extent::Extent;
-use crate::dump::{CHUNK_FRAMES, Chunk, Error, Phase, window};
+use crate::dump::{CHUNK_FRAMES, Chunk, Error, Phase, Split, window};
 
 /// The frames that parts of a split set share out as one: crash 8.0.2 takes the pages of a part that begins inside such
 /// a block for missing.
@@ -16,12 +18,19 @@ impl Dumper<'_> {
     pub(super) fn end_write(&mut self, out: &mut dyn WriteAt) -> Result<(), Error> {
         let ended = self.extents.finish();
         self.write_segments(ended, out)?;
-        if let (Writer::Kdump(writer), Some(split)) = (&mut self.writer, self.report.options.split) {
-            let start = if split.part == 0 { Pfn(0) } else { self.pfns.start };
-            writer.set_pfns(start..self.pfns.end);
+        let end = Pfn(self.frames.end());
+        let pfns = self.report.options.split.map(|split| self.part_pfns(split, end));
+        if let (Writer::Kdump(writer), Some(pfns)) = (&mut self.writer, pfns) {
+            writer.set_pfns(pfns);
         }
         self.phase = Phase::Written;
         Ok(())
+    }
+
+    /// The frames of this part of a split set, of those below `end`.
+    pub(super) fn part_pfns(&self, split: Split, end: Pfn) -> Range<Pfn> {
+        let start = if split.part == 0 { Pfn(0) } else { self.pfns.start };
+        start..self.pfns.end.min(end)
     }
 
     pub(super) fn write_segments(

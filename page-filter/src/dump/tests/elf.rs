@@ -107,6 +107,20 @@ fn zero_pages_and_what_was_left_out_are_excluded() {
 }
 
 #[test]
+fn a_hole_takes_no_steps_however_large_it_is() {
+    let far = 1 << 39;
+    let mut machine = Machine::new(filled(3..5).chain(filled(far..far + 2)));
+    let mut words = vec![0; 1 << 16];
+    let source = source(&machine, far + 2);
+    let mut dumper = Dumper::new(source, None, options(1, Format::Elf), &mut words).unwrap();
+    let mut out = File::default();
+    let steps = (1..100).find(|_| dumper.step(&mut machine, &mut out).unwrap().phase == Phase::Finished);
+    assert!(steps.is_some());
+    assert_eq!(dumper.report().saved, 4);
+    check_pages(&out, &machine);
+}
+
+#[test]
 fn a_page_that_cannot_be_read_is_zero_and_the_dump_incomplete() {
     let mut machine = Machine::new(filled(0..4));
     machine.0.insert(2, Frame::Broken(5));
