@@ -169,7 +169,10 @@ impl<'a> Plan<'a> {
             memory_limit: running.memory_limit(),
             control_pages: memory::control_pages(self.request.memory, running.gib_pages),
         };
-        Ok(check::kernel_would_accept(&image, &kernel)?)
+        check::kernel_would_accept(&image, &kernel).map_err(|refusal| {
+            let segment = refusal.segment().and_then(|index| self.segments.get(index));
+            PlanError::Refused { refusal, kind: segment.map(|segment| segment.kind) }
+        })
     }
 
     /// The segments, in the order in which they were placed. The kernel takes them in any order.
