@@ -347,3 +347,15 @@ fn hostile_headers() {
         assert_eq!(linked, Err(error), "{at}");
     }
 }
+
+#[test]
+fn relocations_that_sections_share_are_refused() {
+    let mut bytes = object(62, (0, 1, 1, 0));
+    // Sections 2 and 3 both say that most of the file is relocations of section 1.
+    let header = SECTIONS + 3 * 64;
+    bytes[header + 24..header + 32].copy_from_slice(&[0; 8]);
+    bytes[header + 32..header + 34].copy_from_slice(&600_u16.to_le_bytes());
+    bytes.copy_within(header..header + 64, SECTIONS + 2 * 64);
+    let expected = Error::Corrupt { field: Field::ShSize, offset: header as u64 };
+    assert_eq!(Object::parse(&bytes).err(), Some(expected));
+}
