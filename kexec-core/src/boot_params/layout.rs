@@ -223,8 +223,8 @@ impl BootParams {
         params
     }
 
-    /// Reads the `boot_params` of a running kernel: `/sys/kernel/boot_params/data`. Its setup header may be empty: EFI
-    /// starts a kernel without one.
+    /// Reads the `boot_params` of a running kernel: `/sys/kernel/boot_params/data`. A kernel that UEFI started has only
+    /// parts of a setup header there, and no `HdrS` (`efi_pe_entry`, `drivers/firmware/efi/libstub/x86-stub.c`).
     ///
     /// # Errors
     /// [`Error::Corrupt`] where `bytes` is shorter than 4096 bytes.
