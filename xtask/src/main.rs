@@ -15,6 +15,7 @@ mod layers;
 mod load;
 mod fastboot;
 mod purgatory;
+mod objects;
 mod demo;
 mod test;
 
@@ -32,6 +33,7 @@ cargo xtask TASK
   fastboot          leave one kernel for another: how long it takes, beside a cold boot
   oracles [GROUP..] what crash, drgn, makedumpfile and others say of dumps of those vmcores
   purgatory [--write]  build the object that runs between two kernels, compare it with the committed one, check it
+  objects           link objects of six machines with kexec-core and with ld, and compare
   packages          check that the system packages of the tasks are there; install what is missing
 ";
 
@@ -54,6 +56,7 @@ fn task(arguments: &[&str]) -> Outcome<()> {
         ["layers"] => layers::check(),
         ["purgatory"] => purgatory::run_task(false),
         ["purgatory", "--write"] => purgatory::run_task(true),
+        ["objects"] => objects::compare_all(),
         ["packages"] => packages::install(packages::ALL),
         ["load"] => load::run_all(false),
         ["load", "--full"] => load::run_all(true),

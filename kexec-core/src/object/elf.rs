@@ -173,6 +173,10 @@ impl<'a> File<'a> {
         })
     }
 
+    pub(super) fn len(&self) -> u64 {
+        length(self.bytes)
+    }
+
     pub(super) const fn class(&self) -> Class {
         self.class
     }

@@ -39,11 +39,17 @@ pub(super) fn link(file: &File<'_>, sections: &Sections, at: u64, image: &mut [u
 }
 
 /// The slots of the global offset table that the relocations of loaded sections ask for, one each.
+///
+/// All relocations together are no larger than the file: sections that share them would cost time without end.
 pub(super) fn count_slots(file: &File<'_>, sections: &Sections) -> Result<u64, Error> {
-    let mut slots = 0_u64;
+    let (mut slots, mut bytes) = (0_u64, 0_u64);
     for index in 0..file.sections {
         let section = file.section(index)?;
         if let Some((relocations, _)) = relocations_of(file, sections, &section)? {
+            bytes = bytes.saturating_add(section.size);
+            if bytes > file.len() {
+                return Err(corrupt(Field::ShSize, section.header));
+            }
             for index in 0..relocations.count {
                 if needs_slot(file.machine, relocations.get(index)?.kind) {
                     slots = slots.saturating_add(1);

@@ -24,6 +24,9 @@ mod layout;
 
 mod link;
 
+#[cfg(test)]
+mod tests;
+
 use crate::{Error, Field};
 use elf::{File, length};
 use layout::Sections;

@@ -28,6 +28,8 @@ const R_PPC64_TOC16_DS: u32 = 63;
 const R_PPC64_TOC16_LO_DS: u32 = 64;
 const R_PPC64_ADDR16_HIGH: u32 = 110;
 const R_PPC64_ADDR16_HIGHA: u32 = 111;
+/// Marks a prologue that a linker may shorten.
+const R_PPC64_ENTRY: u32 = 118;
 const R_PPC64_REL16: u32 = 249;
 const R_PPC64_REL16_LO: u32 = 250;
 const R_PPC64_REL16_HI: u32 = 251;
@@ -55,6 +57,7 @@ pub(super) fn apply(target: &Target, site: &mut Site<'_>) -> Result<(), Error> {
     let (sum, relative) = (target.sum(), target.relative(site));
     let toc = sum.wrapping_sub(target.toc);
     match site.kind() {
+        R_PPC64_ENTRY => Ok(()),
         R_PPC64_ADDR64 => site.set_u64(sum),
         R_PPC64_REL64 => site.set_u64(relative),
         R_PPC64_TOC => site.set_u64(target.toc),
@@ -65,7 +68,7 @@ pub(super) fn apply(target: &Target, site: &mut Site<'_>) -> Result<(), Error> {
             site.set_bits32(LI, site.aligned(distance, 4)?)
         }
         R_PPC64_REL14 => {
-            let distance = site.signed(relative, 16)?;
+            let distance = site.signed(relative.wrapping_add(target.local_entry), 16)?;
             site.set_bits32(BD, site.aligned(distance, 4)?)
         }
         R_PPC64_ADDR16 => site.set_u16(site.either(sum, 16)?),

@@ -2,8 +2,6 @@
 
 use core::fmt;
 
-use vmcore_format::PhysAddr;
-
 use crate::Error;
 use crate::check::Refusal;
 use crate::map::Span;
@@ -39,13 +37,13 @@ pub enum PlanError {
         /// The segment.
         kind: SegmentKind,
     },
-    /// A block was linked or written for another address than the one planned.
-    Moved {
-        /// The address planned.
-        planned: PhysAddr,
-    },
     /// The running kernel would refuse the plan.
-    Refused(Refusal),
+    Refused {
+        /// Why.
+        refusal: Refusal,
+        /// What the refused segment holds, where it is one segment.
+        kind: Option<SegmentKind>,
+    },
 }
 
 impl PlanError {
@@ -60,8 +58,7 @@ impl PlanError {
             Self::FiveLevelPaging => 43,
             Self::NoRoom { .. } => 44,
             Self::ElfMagic { .. } => 45,
-            Self::Moved { .. } => 46,
-            Self::Refused(_) => 47,
+            Self::Refused { .. } => 46,
         }
     }
 }
@@ -74,7 +71,7 @@ impl From<Error> for PlanError {
 
 impl From<Refusal> for PlanError {
     fn from(refusal: Refusal) -> Self {
-        Self::Refused(refusal)
+        Self::Refused { refusal, kind: None }
     }
 }
 
@@ -94,8 +91,13 @@ impl fmt::Display for PlanError {
             Self::ElfMagic { kind } => {
                 write!(f, "the {kind} begins with the ELF magic: the kernel would take it for the elfcorehdr")
             }
-            Self::Moved { planned } => write!(f, "a block does not fit the place planned at {planned}"),
-            Self::Refused(refusal) => write!(f, "the running kernel would refuse this: {refusal}"),
+            Self::Refused { refusal, kind } => {
+                write!(f, "the running kernel would refuse this: {refusal}")?;
+                match (kind, refusal.segment()) {
+                    (Some(kind), Some(segment)) => write!(f, " (segment {segment} is the {kind})"),
+                    _ => Ok(()),
+                }
+            }
         }
     }
 }

@@ -7,6 +7,7 @@ use zerocopy::little_endian::{U16, U32, U64};
 
 use crate::digest::Regions;
 use crate::object::Object;
+use crate::{Error, Field};
 
 use super::PlanError;
 use super::request::{Profile, Purgatory};
@@ -131,5 +132,6 @@ impl Registers {
 /// The end of the object's stack, which the kernel starts with.
 fn stack_end(object: &Object<'_>, at: PhysAddr) -> Result<u64, PlanError> {
     let place = object.symbol(b"stack_end")?;
-    at.0.checked_add(place.offset).ok_or(PlanError::Moved { planned: at })
+    let past_the_end = Error::Unsupported { field: Field::LinkAddress, value: at.0 };
+    Ok(at.0.checked_add(place.offset).ok_or(past_the_end)?)
 }

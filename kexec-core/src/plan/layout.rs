@@ -101,7 +101,7 @@ impl<'a> Layout<'a> {
             placement: Placement { align, limits, direction, reason: part.reason },
         };
         let count = u64::try_from(SEGMENT_MAX).unwrap_or(u64::MAX).saturating_add(1);
-        self.segments.push(segment).map_err(|_| PlanError::Refused(Refusal::TooManySegments { count }))?;
+        self.segments.push(segment).map_err(|_| Refusal::TooManySegments { count })?;
         Ok(mem)
     }
 

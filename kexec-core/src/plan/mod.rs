@@ -10,6 +10,7 @@ mod explain;
 mod guard;
 mod layout;
 mod memory;
+mod parts;
 mod request;
 #[cfg(test)]
 mod tests;
@@ -22,14 +23,13 @@ use crate::boot_params::BootParams;
 use crate::check::{self, Refusal};
 use crate::command_line::CommandLine;
 use crate::digest::{Region, Regions};
-use crate::image::{self, BzImage, Image};
+use crate::image::BzImage;
 use crate::map::Span;
-use crate::object;
 use crate::segment::{Extent, Fixed, Mutable, SEGMENT_MAX, SegmentKind};
 use crate::{Error, Field};
 
 use blocks::{boot_block, len_of};
-use layout::{Layout, Part};
+use layout::Layout;
 
 pub use crate::hole::Direction;
 pub use error::PlanError;
@@ -117,19 +117,19 @@ impl<'a> Plan<'a> {
             let value = u64::from(request.running.e_machine);
             return Err(Error::Unsupported { field: Field::Machine, value }.into());
         }
-        let request = unpack(request)?;
-        let kernel = kernel_of(&request)?;
+        let request = parts::unpack(request)?;
+        let kernel = parts::kernel_of(&request)?;
         let reach = Span::new(0, request.running.memory_limit());
         let limits = request.limits.intersection(reach);
         let region = match request.load {
             Load::Ordinary => None,
             Load::Crash(_) => Some(memory::crash_region(request.memory).ok_or(PlanError::NoCrashRegion)?),
         };
-        let control = region.map(|(region, _)| control_room(&request, region));
+        let control = region.map(|(region, _)| parts::control_room(&request, region));
         let mut layout = Layout::new(request.memory, region.map(|(region, _)| region), limits, control);
 
         let elfcorehdr = match request.load {
-            Load::Crash(header) => Some(place_elfcorehdr(&mut layout, &header)?),
+            Load::Crash(header) => Some(parts::place_elfcorehdr(&mut layout, &header)?),
             Load::Ordinary => None,
         };
         let mut line = CommandLine::new(line, request.command_line)?;
@@ -139,44 +139,12 @@ impl<'a> Plan<'a> {
         line.check(kernel.cmdline_size())?;
         let command_line = line.into_bytes();
 
-        let object = object::Object::parse(request.purgatory.object)?;
-        let needs = object.layout()?;
-        let guard_len = usize::try_from(needs.file_len).map_err(|_| too_large(needs.file_len))?;
-        let guard = layout.place(Part {
-            kind: SegmentKind::Mutable(Mutable::Purgatory),
-            source: Source::Scratch { start: 0, end: guard_len },
-            bufsz: needs.file_len,
-            memsz: needs.mem_len,
-            align: needs.align,
-            limits: Span::new(LOWEST, u64::MAX),
-            reason: Reason::LinkedInPlace,
-        })?;
-
-        let params = BootParams::of_bzimage(&kernel);
-        let boot_len =
-            boot_block(&request, &kernel, &params, command_line, None, elfcorehdr).encoded_len()?;
-        let boot_start = guard_len.checked_next_multiple_of(BLOCK_ALIGN).ok_or(too_large(needs.file_len))?;
-        let scratch_len = boot_start.checked_add(boot_len).ok_or(too_large(len_of(boot_len)))?;
-        let reachable = if kernel.can_be_loaded_above_4g() { u64::MAX } else { 1 << 32 };
-        let boot_params = layout.place(Part {
-            kind: SegmentKind::Fixed(Fixed::BootBlock),
-            source: Source::Scratch { start: boot_start, end: scratch_len },
-            bufsz: len_of(boot_len),
-            memsz: len_of(boot_len),
-            align: 1,
-            limits: Span::new(LOWEST, reachable),
-            reason: Reason::EarlyBoot,
-        })?;
-        let kernel_at = layout.place(kernel_part(&kernel, reachable)?)?;
-        let initrd = place_initrd(&mut layout, &request, reachable)?;
-        let places = Places {
-            elfcorehdr,
-            boot_params,
-            initrd,
-            entry: offset_by(guard, needs.entry)?,
-            kernel_entry: offset_by(kernel_at, kernel.entry_64()?)?,
-            scratch_len,
-        };
+        let (entry, taken) = parts::place_purgatory(&mut layout, &request)?;
+        let (boot_params, scratch_len) =
+            parts::place_boot_params(&mut layout, &request, &kernel, command_line, elfcorehdr, taken)?;
+        let kernel_entry = parts::place_kernel(&mut layout, &kernel)?;
+        let initrd = parts::place_initrd(&mut layout, &request, &kernel)?;
+        let places = Places { elfcorehdr, boot_params, initrd, entry, kernel_entry, scratch_len };
         let segments = layout.into_segments();
         let plan = Self { request, kernel, command_line, segments, region, control, places };
         plan.check()?;
@@ -187,7 +155,7 @@ impl<'a> Plan<'a> {
     fn check(&self) -> Result<(), PlanError> {
         for segment in &self.segments {
             if let Source::Input(bytes) = segment.source {
-                no_elf_magic(segment.kind, bytes)?;
+                parts::no_elf_magic(segment.kind, bytes)?;
             }
         }
         let extents: Vec<Extent, SEGMENT_MAX> = self.segments.iter().map(|segment| segment.extent).collect();
@@ -201,7 +169,10 @@ impl<'a> Plan<'a> {
             memory_limit: running.memory_limit(),
             control_pages: memory::control_pages(self.request.memory, running.gib_pages),
         };
-        Ok(check::kernel_would_accept(&image, &kernel)?)
+        check::kernel_would_accept(&image, &kernel).map_err(|refusal| {
+            let segment = refusal.segment().and_then(|index| self.segments.get(index));
+            PlanError::Refused { refusal, kind: segment.map(|segment| segment.kind) }
+        })
     }
 
     /// The segments, in the order in which they were placed. The kernel takes them in any order.
@@ -285,7 +256,7 @@ impl<'a> Plan<'a> {
                 );
                 let out = scratch.get_mut(start..end).ok_or(Error::BufferTooSmall { needed })?;
                 block.encode(segment.extent.mem, out)?;
-                no_elf_magic(segment.kind, out)?;
+                parts::no_elf_magic(segment.kind, out)?;
             }
         }
         let regions = self.regions(scratch)?;
@@ -303,7 +274,7 @@ impl<'a> Plan<'a> {
             {
                 let out = scratch.get_mut(start..end).ok_or(Error::BufferTooSmall { needed })?;
                 guard::link(&self.request.purgatory, segment.extent.mem, &orders, out)?;
-                no_elf_magic(segment.kind, out)?;
+                parts::no_elf_magic(segment.kind, out)?;
             }
         }
         Ok(digest)
@@ -375,130 +346,4 @@ impl<'a> Plan<'a> {
         ];
         region.into_iter().chain(control).chain(placed).chain(hashed).chain(left_out).chain(ends)
     }
-}
-
-/// No segment lies below: the first page holds the vectors of real mode, and BIOS data follow.
-const LOWEST: u64 = 0x3000;
-/// The boundary of blocks in the scratch.
-const BLOCK_ALIGN: usize = 16;
-
-/// Puts the parts of a unified kernel image in their places; what the caller gave goes first.
-fn unpack(request: Request<'_>) -> Result<Request<'_>, PlanError> {
-    let Image::Uki(uki) = image::identify(request.kernel)? else { return Ok(request) };
-    let or = |given, own: Option<_>| if <[u8]>::is_empty(given) { own.unwrap_or(given) } else { given };
-    Ok(Request {
-        kernel: uki.linux(),
-        initrd: or(request.initrd, uki.initrd()),
-        command_line: or(request.command_line, uki.cmdline()),
-        ..request
-    })
-}
-
-/// The kernel, if it is one that can be placed and entered.
-fn kernel_of<'a>(request: &Request<'a>) -> Result<BzImage<'a>, PlanError> {
-    let image = image::identify(request.kernel)?;
-    let running = request.running.e_machine;
-    if let Some(machine) = image.e_machine().filter(|&machine| machine != running) {
-        return Err(Refusal::WrongMachine { machine, running }.into());
-    }
-    let Image::BzImage(kernel) = image else { return Err(PlanError::KernelKind) };
-    kernel.entry_64()?;
-    if request.running.five_level && !kernel.header().has_xloadflags(image::xloadflags::FIVE_LEVEL) {
-        return Err(PlanError::FiveLevelPaging);
-    }
-    Ok(kernel)
-}
-
-/// The start of the crash region, where the running kernel finds the pages that it needs for itself.
-fn control_room(request: &Request<'_>, region: Span) -> Span {
-    let single = memory::control_pages(request.memory, request.running.gib_pages);
-    // Two pages of control code on a boundary of two, so one page may be skipped before them.
-    let room = memory::pages_from(region.start, single.saturating_add(3)).unwrap_or(region);
-    room.intersection(region)
-}
-
-fn place_elfcorehdr<'a>(layout: &mut Layout<'a>, header: &Elfcorehdr<'a>) -> Result<Span, PlanError> {
-    if !header.bytes.starts_with(ELF_MAGIC) {
-        return Err(PlanError::NoElfcorehdr);
-    }
-    let bufsz = len_of(header.bytes.len());
-    let (kind, room) = match header.upkeep {
-        Upkeep::Reload => (SegmentKind::Fixed(Fixed::Elfcorehdr), 0),
-        Upkeep::Kernel { room } => (SegmentKind::Mutable(Mutable::Elfcorehdr), room.saturating_add(EHDR_LEN)),
-    };
-    let memsz = bufsz.max(room);
-    let start = layout.place(Part {
-        kind,
-        source: Source::Input(header.bytes),
-        bufsz,
-        memsz,
-        align: 1,
-        limits: Span::new(LOWEST, u64::MAX),
-        reason: Reason::HeaderAddress,
-    })?;
-    let len = memsz.checked_next_multiple_of(crate::segment::PAGE).unwrap_or(memsz);
-    Span::with_len(start.0, len).ok_or(too_large(memsz))
-}
-
-fn kernel_part<'a>(kernel: &BzImage<'a>, reachable: u64) -> Result<Part<'a>, PlanError> {
-    let bytes = kernel.protected_mode();
-    let memsz = kernel.init_size();
-    let pref = kernel.pref_address().0;
-    let (align, limits, reason) = if kernel.is_relocatable() {
-        let align = kernel.kernel_alignment().max(kernel.min_alignment());
-        (align, Span::new(pref.max(1 << 20), reachable), Reason::KernelHeader)
-    } else {
-        let len = memsz.checked_next_multiple_of(crate::segment::PAGE).ok_or(too_large(memsz))?;
-        (1, Span::with_len(pref, len).ok_or(too_large(memsz))?, Reason::NotRelocatable)
-    };
-    Ok(Part {
-        kind: SegmentKind::Fixed(Fixed::Kernel),
-        source: Source::Input(bytes),
-        bufsz: len_of(bytes.len()),
-        memsz,
-        align,
-        limits,
-        reason,
-    })
-}
-
-fn place_initrd<'a>(
-    layout: &mut Layout<'a>,
-    request: &Request<'a>,
-    reachable: u64,
-) -> Result<Option<(PhysAddr, u64)>, PlanError> {
-    if request.initrd.is_empty() {
-        return Ok(None);
-    }
-    let len = len_of(request.initrd.len());
-    let at = layout.place(Part {
-        kind: SegmentKind::Fixed(Fixed::Initrd),
-        source: Source::Input(request.initrd),
-        bufsz: len,
-        memsz: len,
-        align: 1,
-        limits: Span::new(16 << 20, reachable),
-        reason: Reason::AboveLowMemory,
-    })?;
-    Ok(Some((at, len)))
-}
-
-const ELF_MAGIC: &[u8] = b"\x7fELF";
-/// The length of an ELF64 header, in bytes.
-const EHDR_LEN: u64 = 64;
-
-/// The running kernel takes the last segment that begins with the ELF magic for the elfcorehdr.
-fn no_elf_magic(kind: SegmentKind, bytes: &[u8]) -> Result<(), PlanError> {
-    let own =
-        matches!(kind, SegmentKind::Fixed(Fixed::Elfcorehdr) | SegmentKind::Mutable(Mutable::Elfcorehdr));
-    if !own && bytes.starts_with(ELF_MAGIC) { Err(PlanError::ElfMagic { kind }) } else { Ok(()) }
-}
-
-fn offset_by(at: PhysAddr, bytes: u64) -> Result<PhysAddr, PlanError> {
-    at.checked_add(bytes).ok_or(too_large(bytes))
-}
-
-/// A size that goes past the end of the address space, whatever is planned.
-fn too_large(value: u64) -> PlanError {
-    Error::Unsupported { field: Field::LoadAddress, value }.into()
 }

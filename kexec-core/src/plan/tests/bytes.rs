@@ -186,6 +186,28 @@ fn foreign_purgatories_are_told_by_their_own_names() {
 }
 
 #[test]
+fn a_unified_kernel_image_brings_what_the_caller_does_not() {
+    let kernel = uki(&bzimage(&DEBIAN));
+    for (given, line, files) in [
+        (false, &b"quiet elfcorehdr=0x26fff000"[..], &b"070701"[..]),
+        (true, b"console=ttyS0 elfcorehdr=0x26fff000", &[0x1f; 9]),
+    ] {
+        let mut inputs = Inputs { kernel: kernel.clone(), initrd: vec![0x1f; 9], ..Inputs::new(SMALL) };
+        if !given {
+            inputs.initrd.clear();
+            inputs.command_line.clear();
+        }
+        let (memory, _) = loaded(&inputs);
+        let (.., bytes) = find(&memory, "kernel");
+        assert!(bytes.starts_with(&PROTECTED_MODE));
+        let (.., bytes) = find(&memory, "initrd");
+        assert_eq!(bytes[..files.len()], *files);
+        let (.., block) = find(&memory, "boot_params");
+        assert!(block[4096..].starts_with(line));
+    }
+}
+
+#[test]
 fn scratch_that_is_too_small_is_refused() {
     Inputs::new(SMALL).with(|request| {
         let mut line = [0; 2048];

@@ -55,6 +55,31 @@ pub(super) fn bzimage(header: &Header) -> Vec<u8> {
     file
 }
 
+/// A unified kernel image of `kernel`, an initrd `070701` and the command line `quiet`.
+pub(super) fn uki(kernel: &[u8]) -> Vec<u8> {
+    let mut file = vec![0; 0x400];
+    put(&mut file, 0, b"MZ");
+    put(&mut file, 0x3c, &[0x40]);
+    put(&mut file, 0x40, b"PE\0\0\x64\x86\x03\0");
+    put(&mut file, 0x54, &[0xa0, 0, 0, 0, 0x0b, 0x02]);
+    for (number, (name, bytes)) in
+        [(&b".cmdline"[..], &b"quiet\n\0"[..]), (b".initrd", b"070701"), (b".linux", kernel)]
+            .iter()
+            .enumerate()
+    {
+        let (at, start) = (0xf8 + 40 * number, file.len());
+        file.extend(*bytes);
+        file.resize(file.len().next_multiple_of(0x200), 0);
+        let raw_size = (file.len() - start) as u32;
+        put(&mut file, at, name);
+        put(&mut file, at + 8, &(bytes.len() as u32).to_le_bytes());
+        put(&mut file, at + 12, &0x1000_u32.to_le_bytes());
+        put(&mut file, at + 16, &raw_size.to_le_bytes());
+        put(&mut file, at + 20, &(start as u32).to_le_bytes());
+    }
+    file
+}
+
 /// The symbols of our purgatory, and of two foreign ones: their names and sizes in bytes.
 pub(super) const OURS: &[(&str, u64)] = &[("kcapture_parameters", 344)];
 pub(super) const KEXEC_TOOLS: &[(&str, u64)] = &[

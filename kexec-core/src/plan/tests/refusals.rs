@@ -108,9 +108,16 @@ fn a_region_without_room() {
 #[test]
 fn more_than_half_of_ram() {
     let inputs = Inputs { change: |running| running.ram_pages = 0x3000, ..Inputs::new(SMALL) };
-    assert!(matches!(refused(&inputs), PlanError::Refused(Refusal::MoreThanHalfOfRam { segment: 3 })));
+    let refusal = Refusal::MoreThanHalfOfRam { segment: 3 };
+    let kernel = PlanError::Refused { refusal, kind: Some(SegmentKind::Fixed(Fixed::Kernel)) };
+    assert_eq!(refused(&inputs), kernel);
+    let text = "the running kernel would refuse this: segment 3 takes more than half of RAM (segment 3 is the kernel)";
+    assert_eq!(std::string::ToString::to_string(&kernel), text);
     let inputs = Inputs { change: |running| running.ram_pages = 0x7000, ..Inputs::new(SMALL) };
-    assert!(matches!(refused(&inputs), PlanError::Refused(Refusal::AllMoreThanHalfOfRam { .. })));
+    assert!(matches!(
+        refused(&inputs),
+        PlanError::Refused { refusal: Refusal::AllMoreThanHalfOfRam { .. }, kind: None }
+    ));
 }
 
 #[test]
@@ -126,6 +133,14 @@ fn a_purgatory_without_the_symbols_of_its_profile() {
     assert_eq!(refused(&missing), Error::NoSuchSymbol.into());
     let short = Inputs { object: object(&[("kcapture_parameters", 340)]), ..Inputs::new(SMALL) };
     assert_eq!(refused(&short), Error::SymbolSize { size: 340, given: 344 }.into());
+}
+
+#[test]
+fn a_purgatory_of_another_machine() {
+    let mut object = object(OURS);
+    object[18] = 183;
+    let inputs = Inputs { object, ..Inputs::new(SMALL) };
+    assert_eq!(refused(&inputs), Refusal::WrongMachine { machine: 183, running: 62 }.into());
 }
 
 /// Damaged and cut-off inputs are refused or planned; nothing panics.
