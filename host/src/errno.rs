@@ -9,11 +9,9 @@ pub const EIO: i32 = 5;
 /// Cannot allocate memory.
 pub const ENOMEM: i32 = 12;
 /// Invalid argument.
-pub const EINVAL: i32 = 22;
+pub(crate) const EINVAL: i32 = 22;
 /// No space left on device.
-pub const ENOSPC: i32 = 28;
-/// Broken pipe: the reader of a stream has gone.
-pub const EPIPE: i32 = 32;
+pub(crate) const ENOSPC: i32 = 28;
 
 /// The errno of `error`.
 pub(crate) fn code_of(error: &io::Error) -> i32 {

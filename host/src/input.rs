@@ -77,7 +77,7 @@ mod tests {
         assert_eq!(input.read_at(6, &mut buf), Ok(()));
         assert_eq!(&buf, b"6789");
         assert_eq!(input.read_at(7, &mut buf), Err(END_OF_FILE));
-        assert_eq!(input.read_at(u64::MAX, &mut buf), Err(crate::EINVAL));
+        assert_eq!(input.read_at(u64::MAX, &mut buf), Err(crate::errno::EINVAL));
     }
 
     #[test]

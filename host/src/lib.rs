@@ -15,7 +15,7 @@ mod memory;
 mod output;
 mod stream;
 
-pub use errno::{EINVAL, EIO, ENOMEM, ENOSPC, EPIPE, describe};
+pub use errno::{EIO, ENOMEM, describe};
 pub use input::Input;
 pub use memory::{available_memory, peak_memory};
 pub use output::{IfExists, Output};

@@ -2,12 +2,15 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
-use std::os::unix::fs::{FileExt, MetadataExt};
+use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use vmcore_format::WriteAt;
 
-use crate::errno::code_of;
+use crate::errno::{EINVAL, code_of};
+
+/// What is new is its owner's alone: a dump holds every secret of the machine.
+const MODE: u32 = 0o600;
 
 /// What to do when the output is already there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,32 +27,34 @@ pub struct Output {
     file: File,
     path: PathBuf,
     is_regular: bool,
-    written: u64,
+    identity: (u64, u64),
 }
 
 impl Output {
-    /// Opens `path` for writing. None of `inputs` ([`Input::identity`](crate::Input::identity)) is ever overwritten.
+    /// Opens `path` for writing; a new file is readable by its owner alone. None of `in_use`
+    /// ([`Input::identity`](crate::Input::identity), [`Output::identity`]) is ever overwritten.
     ///
     /// # Errors
     /// The operating system's; [`io::ErrorKind::AlreadyExists`] as `if_exists` says; [`io::ErrorKind::InvalidInput`]
-    /// when `path` is one of the inputs.
-    pub fn create(path: &Path, if_exists: IfExists, inputs: &[(u64, u64)]) -> io::Result<Self> {
+    /// when `path` is one of those in use.
+    pub fn create(path: &Path, if_exists: IfExists, in_use: &[(u64, u64)]) -> io::Result<Self> {
         let mut options = OpenOptions::new();
-        options.write(true);
+        options.write(true).mode(MODE);
         match if_exists {
             IfExists::Refuse => options.create_new(true),
             IfExists::Overwrite => options.create(true).truncate(false),
         };
         let file = options.open(path)?;
         let metadata = file.metadata()?;
-        if inputs.contains(&(metadata.dev(), metadata.ino())) {
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, "is also the input"));
+        let identity = (metadata.dev(), metadata.ino());
+        if in_use.contains(&identity) {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "is also the input or another output"));
         }
         let is_regular = metadata.file_type().is_file();
         if is_regular {
             file.set_len(0)?;
         }
-        Ok(Self { file, path: path.to_owned(), is_regular, written: 0 })
+        Ok(Self { file, path: path.to_owned(), is_regular, identity })
     }
 
     /// Where the file is.
@@ -58,10 +63,10 @@ impl Output {
         &self.path
     }
 
-    /// The number of bytes written so far, counting a byte as often as it was written.
+    /// Device and inode number: equal for two names of one file.
     #[must_use]
-    pub fn written(&self) -> u64 {
-        self.written
+    pub fn identity(&self) -> (u64, u64) {
+        self.identity
     }
 
     /// Gives the output up: a regular file is removed.
@@ -75,13 +80,15 @@ impl Output {
 
 impl WriteAt for Output {
     fn write_at(&mut self, offset: u64, bytes: &[u8]) -> Result<(), i32> {
-        self.file.write_all_at(bytes, offset).map_err(|error| code_of(&error))?;
-        self.written = self.written.saturating_add(u64::try_from(bytes.len()).unwrap_or(u64::MAX));
-        Ok(())
+        self.file.write_all_at(bytes, offset).map_err(|error| code_of(&error))
     }
 
     fn sync(&mut self) -> Result<(), i32> {
-        self.file.sync_all().map_err(|error| code_of(&error))
+        match self.file.sync_all().map_err(|error| code_of(&error)) {
+            // A device that keeps nothing has nothing to bring to stable storage.
+            Err(EINVAL) if !self.is_regular => Ok(()),
+            result => result,
+        }
     }
 }
 
@@ -105,13 +112,29 @@ mod tests {
         output.write_at(2, b"new").unwrap();
         output.sync().unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"\0\0new");
-        assert_eq!(output.written(), 3);
         output.discard().unwrap();
         assert!(!path.exists());
     }
 
     #[test]
-    fn the_input_is_never_overwritten() {
+    fn a_new_file_is_its_owners_alone() {
+        let path = scratch("mode");
+        let output = Output::create(&path, IfExists::Overwrite, &[]).unwrap();
+        assert_eq!(fs::metadata(&path).unwrap().mode() & 0o7777, 0o600);
+        output.discard().unwrap();
+    }
+
+    #[test]
+    fn a_device_that_keeps_nothing_can_be_written() {
+        let mut output = Output::create(Path::new("/dev/null"), IfExists::Overwrite, &[]).unwrap();
+        assert_eq!(output.write_at(4096, b"gone"), Ok(()));
+        assert_eq!(output.sync(), Ok(()));
+        output.discard().unwrap();
+        assert!(Path::new("/dev/null").exists());
+    }
+
+    #[test]
+    fn what_is_in_use_is_never_overwritten() {
         let path = scratch("same");
         let link = scratch("link");
         fs::write(&path, b"vmcore").unwrap();
@@ -120,6 +143,10 @@ mod tests {
         let refused = Output::create(&link, IfExists::Overwrite, &[input.identity()]).unwrap_err();
         assert_eq!(refused.kind(), io::ErrorKind::InvalidInput);
         assert_eq!(fs::read(&path).unwrap(), b"vmcore");
+        let other = Output::create(&scratch("other"), IfExists::Refuse, &[]).unwrap();
+        let again = Output::create(other.path(), IfExists::Overwrite, &[other.identity()]).unwrap_err();
+        assert_eq!(again.kind(), io::ErrorKind::InvalidInput);
+        other.discard().unwrap();
         fs::remove_file(path).unwrap();
         fs::remove_file(link).unwrap();
     }

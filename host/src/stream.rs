@@ -19,12 +19,6 @@ impl<W: Write> Stream<W> {
     pub fn new(inner: W) -> Self {
         Self { inner: BufWriter::with_capacity(256 << 10, inner), position: 0 }
     }
-
-    /// The number of bytes written so far.
-    #[must_use]
-    pub fn written(&self) -> u64 {
-        self.position
-    }
 }
 
 impl<W: Write> WriteAt for Stream<W> {
@@ -67,7 +61,6 @@ mod tests {
         assert_eq!(stream.write_at(0, b"x"), Err(EINVAL));
         assert_eq!(stream.write_at(3, b"de"), Ok(()));
         assert_eq!(stream.sync(), Ok(()));
-        assert_eq!(stream.written(), 5);
         drop(stream);
         assert_eq!(sent, b"abcde");
     }

@@ -3,6 +3,7 @@
 use core::fmt;
 
 use vmcore_format::elf::{EM_X86_64, ProgramHeader};
+use vmcore_format::kdump::UtsName;
 use vmcore_format::vmcoreinfo::VmcoreInfo;
 use vmcore_format::{Field, Layout, VirtAddr};
 
@@ -12,7 +13,6 @@ use crate::mem_map::{Described, MemMap, MemoryModel, NoMemMap, for_first_runs};
 use crate::paging::{Mapping, Paging, VirtFault, X86_64, X86_64Setup, phys_base};
 use crate::rules::{Missing, Rules};
 use crate::struct_page::StructPage;
-use crate::utsname::Utsname;
 use crate::witness::{Witness, Witnesses};
 
 /// Which machine crashed.
@@ -137,10 +137,10 @@ impl Kernel {
 
     /// The crashed kernel's names, from `init_uts_ns`; `None` where VMCOREINFO does not say where they stand
     /// (`OFFSET(uts_namespace.name)`, Linux 5.9) or they cannot be read.
-    pub fn utsname(&mut self, memory: &mut dyn PhysMemory) -> Option<Utsname> {
-        let mut bytes = [0; Utsname::LEN];
+    pub fn utsname(&mut self, memory: &mut dyn PhysMemory) -> Option<UtsName> {
+        let mut bytes = [0; UtsName::LEN];
         self.paging.read(memory, self.uts_name?, &mut bytes).ok()?;
-        Some(Utsname::new(bytes))
+        Some(UtsName::from_bytes(bytes))
     }
 
     /// The memory model, where the mem_map was found.
@@ -264,18 +264,21 @@ mod tests {
     use super::*;
     use crate::test_machine::TestMachine;
     use vmcore_format::elf::EM_AARCH64;
+    use vmcore_format::kdump::UtsField;
 
     #[test]
-    fn names_are_read_up_to_their_nul() {
+    fn names_are_read() {
         let mut machine = TestMachine::new();
         let names = 0x1_1004;
-        for (field, text) in (0..).zip([&b"Linux"[..], b"host\xff", b"6.12.0", &[b'v'; 65], b"x86_64", b""]) {
-            machine.memory.bytes[names + field * 65..][..text.len()].copy_from_slice(text);
+        for (field, text) in [(0, &b"Linux"[..]), (2, b"6.12.0"), (4, b"x86_64")] {
+            machine.memory.bytes[names + field * UtsName::FIELD_LEN..][..text.len()].copy_from_slice(text);
         }
         let mut kernel = machine.open().unwrap();
         let uts = kernel.utsname(&mut machine.memory).unwrap();
-        assert_eq!([uts.sysname(), uts.nodename(), uts.release()], ["Linux", "host", "6.12.0"]);
-        assert_eq!([uts.version().len(), uts.machine().len(), uts.domainname().len()], [65, 6, 0]);
+        let [sysname, nodename, release, machine_name] =
+            [UtsField::Sysname, UtsField::Nodename, UtsField::Release, UtsField::Machine]
+                .map(|field| uts.get(field));
+        assert_eq!([sysname, nodename, release, machine_name], [&b"Linux"[..], b"", b"6.12.0", b"x86_64"]);
         let mut machine = TestMachine::new().without("OFFSET(uts_namespace.name)");
         assert_eq!(machine.open().unwrap().utsname(&mut machine.memory), None);
     }

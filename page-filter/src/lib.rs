@@ -23,7 +23,6 @@ mod bits;
 mod keys;
 mod paging;
 mod struct_page;
-mod utsname;
 
 mod rules;
 
@@ -56,5 +55,4 @@ pub use paging::{Mapping, VirtFault};
 pub use phys::{ElfMemory, Fault, KdumpMemory, LoadIndex, LoadSlot, PhysMemory, Regions};
 pub use rules::{Missing, Rule};
 pub use sanity::{Doubt, Findings, SMALL_MACHINE};
-pub use utsname::Utsname;
 pub use witness::Witness;

@@ -50,12 +50,10 @@ impl LogRecord {
             .collect()
     }
 
+    /// As vmcore-dmesg prints it.
     fn printed(&self) -> String {
         let (seconds, micros) = (self.ts_nsec / 1_000_000_000, self.ts_nsec / 1000 % 1_000_000);
-        let prefix = format!("[{seconds:5}.{micros:06}] ");
-        // Further lines stand below the text, as makedumpfile prints them.
-        let text = self.text.replace('\n', &format!("\n{}", " ".repeat(prefix.len())));
-        format!("{prefix}{text}\n")
+        format!("[{seconds:5}.{micros:06}] {}\n", self.text)
     }
 }
 

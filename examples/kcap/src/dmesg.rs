@@ -20,7 +20,7 @@ pub(crate) fn run(args: &FileArgs) -> Result<Exit, Failure> {
         let Some(info) = opened.machine.vmcoreinfo else {
             return Err(Failure::new(format!("{name}: no VMCOREINFO, so where the log stands is not known")));
         };
-        let layout = opened.layout();
+        let layout = opened.machine.machine_layout();
         let mut kernel = opened.kernel().and_then(Result::ok);
         let (memory, loads) = (&mut *opened.memory, opened.machine.loads);
         let mut read = |addr: VirtAddr, buf: &mut [u8]| read_virt(kernel.as_mut(), memory, loads, addr, buf);

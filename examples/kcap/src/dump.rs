@@ -17,7 +17,7 @@ use crate::input::{Opened, with_opened};
 use crate::messages::Messages;
 use crate::ranges::Ranges;
 use crate::report::{self, Context, dump_error};
-use crate::save::{Saved, save, usual_memory};
+use crate::save::{Saved, memory_size, save};
 use crate::sink::Sink;
 use crate::words;
 
@@ -48,7 +48,7 @@ pub(crate) fn run(args: &DumpArgs) -> Result<Exit, Failure> {
     }
     with_opened(&inputs, |mut opened| {
         let sinks = open_sinks(args, outputs, &opened)?;
-        match open_report(args, outputs, &opened) {
+        match open_report(args, &sinks, &opened) {
             Ok(report) => run_opened(args, outputs, sinks, report, &mut opened, started, messages),
             Err(failure) => {
                 sinks.into_iter().for_each(Sink::discard);
@@ -64,10 +64,14 @@ fn open_sinks(args: &DumpArgs, outputs: &[PathBuf], opened: &Opened<'_>) -> Resu
         return Ok(vec![Sink::stream()?]);
     }
     let if_exists = if args.force { IfExists::Overwrite } else { IfExists::Refuse };
+    let mut in_use = opened.identities.clone();
     let mut sinks: Vec<Sink> = Vec::new();
     for path in outputs {
-        match Sink::file(path, if_exists, &opened.identities) {
-            Ok(sink) => sinks.push(sink),
+        match Sink::file(path, if_exists, &in_use) {
+            Ok(sink) => {
+                in_use.extend(sink.identity());
+                sinks.push(sink);
+            }
             Err(failure) => {
                 sinks.into_iter().for_each(Sink::discard);
                 return Err(failure);
@@ -78,12 +82,11 @@ fn open_sinks(args: &DumpArgs, outputs: &[PathBuf], opened: &Opened<'_>) -> Resu
 }
 
 /// Opens the report's file, if there is to be one.
-fn open_report(args: &DumpArgs, outputs: &[PathBuf], opened: &Opened<'_>) -> Result<Option<Output>, Failure> {
+fn open_report(args: &DumpArgs, sinks: &[Sink], opened: &Opened<'_>) -> Result<Option<Output>, Failure> {
     let Some(path) = &args.report else { return Ok(None) };
-    if outputs.contains(path) {
-        return Err(Failure::new(format!("{}: is also the output", path.display())));
-    }
-    let report = Output::create(path, IfExists::Overwrite, &opened.identities);
+    let in_use: Vec<_> =
+        opened.identities.iter().copied().chain(sinks.iter().filter_map(Sink::identity)).collect();
+    let report = Output::create(path, IfExists::Overwrite, &in_use);
     report.map(Some).map_err(|error| Failure::with_path(path, &error))
 }
 
@@ -148,7 +151,7 @@ fn save_all(
     for (mut sink, part) in sinks.by_ref().zip(0..) {
         let split = args.split.then_some(Split { part, parts });
         let name = sink.name();
-        let memory = args.memory.unwrap_or_else(|| usual_memory(&opened.machine));
+        let memory = memory_size(&opened.machine, args.memory);
         let options = args.options(split);
         let (machine, phys) = (opened.machine, &mut *opened.memory);
         let one = save(machine, kernel.as_deref_mut(), phys, options, memory, &mut sink, messages);

@@ -6,10 +6,10 @@ use serde_json::{Map, Value, json};
 use vmcore_format::elf::{
     EM_386, EM_AARCH64, EM_ARM, EM_LOONGARCH, EM_MIPS, EM_PPC, EM_PPC64, EM_RISCV, EM_S390, EM_X86_64,
 };
-use vmcore_format::kdump::UtsField;
+use vmcore_format::kdump::{UtsField, UtsName};
 use vmcore_format::{Class, Endian};
 
-use crate::input::{Format, Opened, machine_layout};
+use crate::input::{Format, Opened};
 use crate::words;
 
 /// The crashed kernel, as far as it could be found: `None` without VMCOREINFO.
@@ -45,17 +45,20 @@ impl Facts {
             Some(Ok(kernel)) => kernel.no_mem_map().map(|why| why.to_string()),
         };
         let model = kernel.as_ref().and_then(|found| found.as_ref().ok()).and_then(Kernel::memory_model);
-        let uts = |field| text(String::from_utf8_lossy(machine.utsname.get(field)).into_owned());
-        let named =
-            |name: fn(&page_filter::Utsname) -> &str| names.as_ref().and_then(|n| text(name(n).into()));
+        let in_names = |names: &UtsName, field| text(String::from_utf8_lossy(names.get(field)).into_owned());
+        let uts = |field| {
+            names
+                .as_ref()
+                .and_then(|names| in_names(names, field))
+                .or_else(|| in_names(&machine.utsname, field))
+        };
         Self {
             release: info
                 .and_then(|info| info.os_release())
                 .map(str::to_owned)
-                .or_else(|| named(page_filter::Utsname::release))
                 .or_else(|| uts(UtsField::Release)),
-            version: named(page_filter::Utsname::version).or_else(|| uts(UtsField::Version)),
-            nodename: named(page_filter::Utsname::nodename).or_else(|| uts(UtsField::Nodename)),
+            version: uts(UtsField::Version),
+            nodename: uts(UtsField::Nodename),
             machine: machine_name(machine),
             build_id: info.and_then(|info| info.build_id()).map(str::to_owned),
             crash_time: Some(machine.crash_time).filter(|&time| time != 0),
@@ -115,7 +118,7 @@ fn text(text: String) -> Option<String> {
 }
 
 fn machine_name(machine: &Source<'_>) -> String {
-    let layout = machine_layout(machine);
+    let layout = machine.machine_layout();
     let name = match machine.e_machine {
         EM_386 => "i386",
         EM_X86_64 => "x86_64",

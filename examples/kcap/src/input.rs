@@ -6,10 +6,10 @@ use host::Input;
 use page_filter::codec::DecodeScratch;
 use page_filter::dump::Source;
 use page_filter::{ElfMemory, KdumpMemory, Kernel, KernelError, LoadSlot, Machine, PhysMemory};
-use vmcore_format::elf::{EM_386, EM_ARM, EM_PPC, ElfCore, ProgramHeader};
+use vmcore_format::elf::{ElfCore, ProgramHeader};
 use vmcore_format::flattened::{Extent, Flattened, is_flattened};
 use vmcore_format::kdump::{Compression, KdumpFile, Part, is_kdump};
-use vmcore_format::{Class, Error, Layout, ReadAt};
+use vmcore_format::{Error, ReadAt};
 
 use crate::exit::Failure;
 
@@ -77,24 +77,11 @@ impl Opened<'_> {
         self.paths.first().map_or(Path::new(""), PathBuf::as_path)
     }
 
-    /// The layout of the machine itself: 32-bit machines with much memory have 64-bit ELF headers.
-    pub(crate) fn layout(&self) -> Layout {
-        machine_layout(&self.machine)
-    }
-
     /// The crashed kernel, if its page tables can be read.
     pub(crate) fn kernel(&mut self) -> Option<Result<Kernel, KernelError>> {
         let info = self.machine.vmcoreinfo?;
-        let machine = Machine { e_machine: self.machine.e_machine, layout: self.layout() };
+        let machine = Machine { e_machine: self.machine.e_machine, layout: self.machine.machine_layout() };
         Some(Kernel::open(&info, machine, self.machine.loads, &mut *self.memory))
-    }
-}
-
-/// The layout of the machine that `machine` tells of.
-pub(crate) fn machine_layout(machine: &Source<'_>) -> Layout {
-    match machine.e_machine {
-        EM_386 | EM_ARM | EM_PPC => Layout { class: Class::Bits32, ..machine.layout },
-        _ => machine.layout,
     }
 }
 

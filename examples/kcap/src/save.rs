@@ -40,12 +40,14 @@ impl Saved {
     }
 }
 
-/// The memory to work in when the user did not say: what the bitmap of all page frames needs and a little more, but no
-/// more than a quarter of what the machine has left.
-pub(crate) fn usual_memory(machine: &Source<'_>) -> u64 {
-    let whole = machine.end.0.div_ceil(8).saturating_add(BEYOND_BITMAP);
-    let most = host::available_memory().map_or(MOST, |available| available / 4);
-    whole.min(most).clamp(LEAST, MOST)
+/// The memory to work in: what the user `asked` for, or else no more than a quarter of what the machine has left; never
+/// more than what the bitmap of all page frames needs and a little, for the rest would lie idle.
+pub(crate) fn memory_size(machine: &Source<'_>, asked: Option<u64>) -> u64 {
+    let loads = u64::try_from(machine.loads.len()).unwrap_or(u64::MAX);
+    let tables = machine.end.0.div_ceil(8).saturating_add(loads.saturating_mul(4));
+    let whole = tables.saturating_add(BEYOND_BITMAP);
+    let unasked = || host::available_memory().map_or(MOST, |available| available / 4).clamp(LEAST, MOST);
+    whole.min(asked.unwrap_or_else(unasked))
 }
 
 /// Dumps the machine to `out` in `memory_size` bytes (more, if the caller did not choose them and they are too few).
@@ -74,6 +76,8 @@ pub(crate) fn save(
             }
             Err(failed) => {
                 error = Some(failed);
+                // The first failure is the one to tell of.
+                let _ = dumper.abandon(out);
                 break;
             }
         }

@@ -17,9 +17,9 @@ pub(crate) enum Sink {
 }
 
 impl Sink {
-    /// A file that `if_exists` allows; never one of `inputs`.
-    pub(crate) fn file(path: &Path, if_exists: IfExists, inputs: &[(u64, u64)]) -> Result<Self, Failure> {
-        let output = Output::create(path, if_exists, inputs);
+    /// A file that `if_exists` allows; never one of those `in_use`.
+    pub(crate) fn file(path: &Path, if_exists: IfExists, in_use: &[(u64, u64)]) -> Result<Self, Failure> {
+        let output = Output::create(path, if_exists, in_use);
         output.map(Self::File).map_err(|error| Failure::with_path(path, &error))
     }
 
@@ -29,6 +29,14 @@ impl Sink {
         writer
             .map(Self::Stream)
             .map_err(|code| Failure::new(format!("standard output: {}", host::describe(code))))
+    }
+
+    /// The file's identity, which no other output may have.
+    pub(crate) fn identity(&self) -> Option<(u64, u64)> {
+        match self {
+            Self::File(output) => Some(output.identity()),
+            Self::Stream(_) => None,
+        }
     }
 
     /// The file's name, or the stream's.

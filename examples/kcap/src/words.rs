@@ -41,6 +41,10 @@ pub(crate) fn doubt(doubt: Doubt) -> String {
     match doubt {
         Doubt::NoFreePage { frames } => format!("none of {frames} pages seems free"),
         Doubt::NoSlabPage { frames } => format!("none of {frames} pages seems to be slab"),
+        Doubt::MostlyHwPoison { pages } => format!("{pages} pages seem to be broken memory"),
+        Doubt::BadOrders { bad, sound } => {
+            format!("{bad} blocks of pages have an impossible order, {sound} a possible one")
+        }
         Doubt::WitnessLeftOut { pfn, witness: holds, kind: taken_for } => {
             format!("page frame {pfn} holds {} and was taken for {}", witness(holds), kind(taken_for))
         }

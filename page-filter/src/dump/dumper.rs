@@ -61,8 +61,8 @@ enum Writer<'a> {
 ///
 /// The caller owns the loop: [`next_chunk`](Self::next_chunk) hands out pages, [`encode_chunk`](super::encode_chunk)
 /// packs them on any thread, [`commit_chunk`](Self::commit_chunk) takes the results in order, and
-/// [`finish`](Self::finish) completes the output. [`step`](Self::step) is all of it for one thread. To cancel, stop
-/// calling: the output stays marked as incomplete.
+/// [`finish`](Self::finish) completes the output. [`step`](Self::step) is all of it for one thread. To cancel, and after an
+/// error, call [`abandon`](Self::abandon): the output stays marked as incomplete.
 ///
 /// The first pass tells pages apart and counts them; the second one writes. If the workspace has room for one bit for each
 /// page frame the first pass is remembered, otherwise pages are told apart again, slice by slice.
@@ -82,9 +82,12 @@ pub struct Dumper<'a> {
     extents: Extents,
     loads: Loads<'a>,
     segments: u64,
-    /// Kept pages that this output takes, by rank among all kept pages, and the rank of the next one.
+    /// The share of this output, by rank among all kept pages, and the rank of the next one.
     part: Range<u64>,
     rank: u64,
+    /// Whether this output takes the pages below frame `decided`.
+    takes: bool,
+    decided: u64,
     pfns: Range<Pfn>,
     handed_out: u64,
     committed: u64,
@@ -150,6 +153,8 @@ impl<'a> Dumper<'a> {
             segments: 0,
             part: 0..0,
             rank: 0,
+            takes: options.split.is_none(),
+            decided: 0,
             pfns: source.end..source.end,
             handed_out: 0,
             committed: 0,
@@ -173,7 +178,8 @@ impl<'a> Dumper<'a> {
                 self.part.end.saturating_sub(self.part.start),
             ),
         };
-        Progress { phase: self.phase, done, total }
+        // The share of a part is met within a block of frames.
+        Progress { phase: self.phase, done: done.min(total), total }
     }
 
     /// What the dump did so far.
@@ -268,6 +274,34 @@ impl<'a> Dumper<'a> {
         }
         self.phase = Phase::Finished;
         Ok(&self.report)
+    }
+
+    /// Ends a dump early, because the caller wants to or because the storage is full: writes what is held, so that the
+    /// output describes the pages that were committed. It stays marked as incomplete, and nothing more can be done with it.
+    ///
+    /// On a stream, whose headers come last, there is nothing to save.
+    ///
+    /// # Errors
+    /// Those of `out`. What could be written is written all the same.
+    pub fn abandon(&mut self, out: &mut dyn WriteAt) -> Result<(), Error> {
+        if self.phase == Phase::Finished || !out.can_rewrite() {
+            return Ok(());
+        }
+        let options = self.report.options;
+        let ended = self.extents.finish();
+        let segments = self.write_segments(ended, out);
+        let (rest, written) = match mem::replace(&mut self.writer, Writer::Gone) {
+            Writer::Kdump(mut writer) => {
+                if let (Some(split), Stage::HandOut(at) | Stage::Select(at)) = (options.split, self.stage) {
+                    writer.set_pfns(self.part_pfns(split, Pfn(at)));
+                }
+                (writer.abandon(out), writer.written())
+            }
+            Writer::Elf(mut writer) => (writer.abandon(out), writer.written()),
+            Writer::Waiting(..) | Writer::Gone => return Ok(()),
+        };
+        self.report.written = written;
+        rest.and(segments)
     }
 
     /// Does some of the work on this thread; the phase is [`Phase::Finished`] when the output is whole.

@@ -154,6 +154,10 @@ impl<'a> ElfWriter<'a> {
             ..ProgramHeader::default()
         };
         writer.append_header(&note, out)?;
+        if out.can_rewrite() {
+            // Segments come later than pages: room that is taken now is there when the storage is full.
+            writer.tables.zeros(writer.next_header, headers_end, out)?;
+        }
         Ok(writer)
     }
 
@@ -198,6 +202,13 @@ impl<'a> ElfWriter<'a> {
         out.sync().map_err(|code| Error::Io { code })?;
         self.write_header(incomplete, out)?;
         out.sync().map_err(|code| Error::Io { code })
+    }
+
+    /// Writes what is still held of a dump that ends here. Program headers have their room: they go where pages no
+    /// longer do.
+    pub(super) fn abandon(&mut self, out: &mut dyn WriteAt) -> Result<(), Error> {
+        let pages = self.data.flush(out);
+        self.tables.flush(out).and(pages)
     }
 
     /// Bytes handed to the output so far.

@@ -34,12 +34,12 @@ pub(super) struct KdumpWriter<'a> {
 
 impl<'a> KdumpWriter<'a> {
     /// Writes all that stands before the pages but the bitmaps. `kept` is the number of pages to be saved in all parts,
-    /// `level` what is left out.
+    /// `here` in this one, `level` what is left out.
     pub(super) fn begin(
         source: &Source<'a>,
         options: &Options,
         level: Level,
-        kept: u64,
+        (kept, here): (u64, u64),
         buffers: (Buffer<'a>, Buffer<'a>),
         out: &mut dyn WriteAt,
     ) -> Result<Self, Error> {
@@ -68,6 +68,11 @@ impl<'a> KdumpWriter<'a> {
             writer.header.status = header.status;
         }
         writer.copy_notes(source, out)?;
+        if out.can_rewrite() {
+            // Descriptors come later than pages: room that is taken now is there when the storage is full.
+            let end = geometry.data(here)?;
+            writer.tables.zeros(writer.next_desc, end, out)?;
+        }
         if level.contains(Level::ZERO) && kept > 0 {
             writer.zero_page = writer.next_data;
             writer.next_data = writer.next_data.saturating_add(source.page_size.bytes());
@@ -148,6 +153,14 @@ impl<'a> KdumpWriter<'a> {
         }
         self.write_headers(out)?;
         out.sync().map_err(|code| Error::Io { code })
+    }
+
+    /// Writes what is still held of a dump that ends here. Descriptors have their room: they go where pages no longer do.
+    pub(super) fn abandon(&mut self, out: &mut dyn WriteAt) -> Result<(), Error> {
+        let pages = self.data.flush(out);
+        self.tables.flush(out)?;
+        self.header.status = Status(self.header.status.0 | Status::INCOMPLETE);
+        self.write_headers(out).and(pages)
     }
 
     /// Bytes handed to the output so far.

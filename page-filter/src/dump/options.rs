@@ -31,8 +31,9 @@ pub struct Options {
     pub compression: Compression,
     /// The format of the output.
     pub format: Format,
-    /// Which part of the pages this output takes: those with a rank among the kept ones in
-    /// `total * part / parts .. total * (part + 1) / parts`. Kdump-compressed only.
+    /// Which part of the pages this output takes. The share of a part are the ranks `total * part / parts ..
+    /// total * (part + 1) / parts` among the kept pages; it takes each block of 64 frames whose first kept page is in it.
+    /// Kdump-compressed only.
     pub split: Option<Split>,
 }
 

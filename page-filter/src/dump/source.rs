@@ -230,7 +230,8 @@ impl<'a> Source<'a> {
     }
 
     /// The layout of the machine itself: 32-bit machines with much memory have 64-bit ELF headers.
-    pub(super) fn machine_layout(&self) -> Layout {
+    #[must_use]
+    pub fn machine_layout(&self) -> Layout {
         match self.e_machine {
             EM_386 | EM_ARM | EM_PPC => Layout { class: Class::Bits32, ..self.layout },
             _ => self.layout,

@@ -1,4 +1,4 @@
-//! A record as a line, the way vmcore-dmesg and `makedumpfile --dump-dmesg` print it.
+//! A record as a line, the way vmcore-dmesg prints it.
 
 use core::fmt::{self, Write};
 
@@ -6,7 +6,7 @@ use super::record::Record;
 
 /// Writes `record` as text: `[    1.234567] text` and a newline.
 ///
-/// A text of several lines is indented by the prefix's width from its second line on, as makedumpfile prints it.
+/// A text of several lines is passed on as it is (`makedumpfile --dump-dmesg` indents it from the second line on).
 /// Bytes that are neither printable ASCII nor white space become `\xNN` (two digits; makedumpfile sign-extends those
 /// from 0x80 to eight). Flat text is passed on as it is, without prefix, escapes or newline.
 pub fn write_line(record: &Record<'_>, out: &mut dyn FnMut(&[u8])) {
@@ -19,13 +19,7 @@ pub fn write_line(record: &Record<'_>, out: &mut dyn FnMut(&[u8])) {
     let _ = write!(prefix, "[{:5}.{:06}] ", ts_nsec / NSEC_PER_SEC, ts_nsec % NSEC_PER_SEC / NSEC_PER_USEC);
     let prefix = prefix.bytes.get(..prefix.len).unwrap_or_default();
     out(prefix);
-    let mut lines = record.text.split(|&byte| byte == b'\n');
-    write_escaped(lines.next().unwrap_or_default(), out);
-    for line in lines {
-        out(b"\n");
-        out([b' '; Prefix::LONGEST].get(..prefix.len()).unwrap_or_default());
-        write_escaped(line, out);
-    }
+    write_escaped(record.text, out);
     out(b"\n");
 }
 
@@ -83,22 +77,21 @@ mod tests {
         out
     }
 
-    /// Expected: what makedumpfile 1.7.2 and vmcore-dmesg print for the same bytes in a hand-laid vmcore (the
-    /// escapes above 0x7f after vmcore-dmesg, the indent after makedumpfile).
+    /// Expected: what vmcore-dmesg prints for the same bytes in a hand-laid vmcore.
     #[test]
-    fn lines_are_printed_as_the_peers_print_them() {
+    fn lines_are_printed_as_vmcore_dmesg_prints_them() {
         assert_eq!(line(Some(0), b"first"), b"[    0.000000] first\n");
         assert_eq!(line(Some(99_999_999_999_999), b""), b"[99999.999999] \n");
         assert_eq!(
             line(Some(1_234_567_890_123), b"two\nlines\tand\x01\x7f\x80\xff\\x\r\x0b\x0c."),
-            b"[ 1234.567890] two\n               lines\tand\\x01\\x7f\\x80\\xff\\x\r\x0b\x0c.\n"
+            b"[ 1234.567890] two\nlines\tand\\x01\\x7f\\x80\\xff\\x\r\x0b\x0c.\n"
         );
-        assert_eq!(line(Some(5_000_000_000), b"tail\n"), b"[    5.000000] tail\n               \n");
+        assert_eq!(line(Some(5_000_000_000), b"tail\n"), b"[    5.000000] tail\n\n");
         assert_eq!(line(None, b"<4>wor\x01\x80ld\nno end"), b"<4>wor\x01\x80ld\nno end");
     }
 
     #[test]
     fn the_widest_time_stamp_fits() {
-        assert_eq!(line(Some(u64::MAX), b"a\nb"), b"[18446744073.709551] a\n                     b\n");
+        assert_eq!(line(Some(u64::MAX), b"a\nb"), b"[18446744073.709551] a\nb\n");
     }
 }

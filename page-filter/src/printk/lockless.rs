@@ -334,7 +334,7 @@ mod tests {
         let text = String::from_utf8(log).unwrap();
         assert_eq!(
             text,
-            "[  253.000000] two\n               lines\n[  254.000000] \n[    0.000000] wrapped\n\
+            "[  253.000000] two\nlines\n[  254.000000] \n[    0.000000] wrapped\n\
              [    4.000000] exactly to the e\n"
         );
         assert_eq!(tally, Ok(Tally { generation: Generation::Lockless, records: 4, lost: 2 }));

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use crate::kit::{KitMemory, assert_same, kind, machine_of, open, open_with, run};
 use page_filter::{Counts, Filter, Kernel, KernelError, Level, MemoryModel, PageKind};
 use testkit::{Arch, Builder, Era, Machine, MemModel, Population, Use};
+use vmcore_format::kdump::UtsField;
 use vmcore_format::{Pfn, VirtAddr};
 
 const LEVELS: [u8; 12] = [0, 1, 2, 3, 4, 6, 8, 15, 16, 24, 30, 31];
@@ -215,7 +216,7 @@ fn virtual_addresses_lead_to_their_bytes() {
                 assert!(kernel.read_virt(&mut memory, VirtAddr(hole), &mut buf).is_err(), "{hole:#x}");
             }
             assert_eq!(kernel.memory_model(), Some(MemoryModel::SparseExtreme));
-            assert_eq!(kernel.utsname(&mut memory).unwrap().release(), "6.12.0-kit");
+            assert_eq!(kernel.utsname(&mut memory).unwrap().get(UtsField::Release), b"6.12.0-kit");
         }
     }
 }

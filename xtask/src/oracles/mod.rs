@@ -54,7 +54,7 @@ impl Case {
         self.work.join(name).display().to_string()
     }
 
-    /// The dump of a level that the first group of checks leaves for the others.
+    /// The dump of a level that the first group of checks leaves.
     pub(crate) fn level(&self, level: u32) -> String {
         self.out(&format!("level-{level}"))
     }
@@ -80,8 +80,8 @@ pub(crate) fn run(groups: &[&str]) -> Outcome<String> {
         return Err(format!("no group {unknown}; known: {}", known.join(" ")).into());
     }
     for (name, group) in all {
-        // Every group builds on the dumps of the first.
-        if groups.is_empty() || groups.contains(&name) || name == "kept" {
+        // The other groups look at the dumps that the first two leave.
+        if groups.is_empty() || groups.contains(&name) || ["kept", "bytes"].contains(&name) {
             let start = Instant::now();
             println!("oracles: {name}");
             group(&checks, &kcap, &cases)?;

@@ -122,6 +122,22 @@ fn the_input_is_never_overwritten() {
 }
 
 #[test]
+fn one_file_is_not_two_outputs() {
+    let folder = Folder::new();
+    folder.write("vmcore", &vmcore(None));
+    for line in [
+        "dump -f --split @vmcore @out @./out",
+        "dump --report @out @vmcore @./out",
+        "dump --report @./out @vmcore @out",
+    ] {
+        let output = kcap_in(&folder, line);
+        assert_eq!(code(&output), 1, "{line}");
+        assert!(stderr(&output).contains("another output"), "{line}: {}", stderr(&output));
+        assert_eq!(folder.names(), ["vmcore"], "{line}");
+    }
+}
+
+#[test]
 fn what_needs_no_merging_is_refused() {
     let folder = Folder::new();
     folder.write("vmcore", &vmcore(None));

@@ -73,6 +73,16 @@ fn a_dump_can_be_dumped_again() {
 }
 
 #[test]
+fn memory_that_would_lie_idle_is_not_taken() {
+    let folder = saved_folder();
+    let output = kcap_in(&folder, "dump --memory 16000000000G --report @report @vmcore @out");
+    assert_eq!(code(&output), 0, "{}", stderr(&output));
+    let report: Value = serde_json::from_slice(&read(&folder.path("report"))).unwrap();
+    assert!(report["options"]["memory"].as_u64().unwrap() < 8 << 20);
+    check(&folder, "out", "");
+}
+
+#[test]
 fn without_vmcoreinfo_all_is_kept_and_the_report_says_why() {
     let folder = saved_folder();
     let output = kcap_in(&folder, "dump -l -d 31 --report @report @vmcore @out");

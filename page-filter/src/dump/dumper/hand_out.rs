@@ -1,26 +1,43 @@
 //! The pass that writes: chunks handed out, slice by slice of memory.
 
+use core::ops::Range;
+
 use vmcore_format::{Pfn, WriteAt};
 
 use super::{Dumper, Stage, Writer};
 use crate::bits;
 use crate::dump::extent::Extent;
-use crate::dump::{CHUNK_FRAMES, Chunk, Error, Phase, window};
+use crate::dump::{CHUNK_FRAMES, Chunk, Error, Phase, Split, window};
+
+/// The frames that parts of a split set share out as one: crash 8.0.2 takes the pages of a part that begins inside such
+/// a block for missing.
+const SPLIT_FRAMES: u64 = 64;
 
 impl Dumper<'_> {
     /// All was handed out.
     pub(super) fn end_write(&mut self, out: &mut dyn WriteAt) -> Result<(), Error> {
         let ended = self.extents.finish();
         self.write_segments(ended, out)?;
-        if let (Writer::Kdump(writer), Some(split)) = (&mut self.writer, self.report.options.split) {
-            let start = if split.part == 0 { Pfn(0) } else { self.pfns.start };
-            writer.set_pfns(start..self.pfns.end);
+        let end = Pfn(self.frames.end());
+        let pfns = self.report.options.split.map(|split| self.part_pfns(split, end));
+        if let (Writer::Kdump(writer), Some(pfns)) = (&mut self.writer, pfns) {
+            writer.set_pfns(pfns);
         }
         self.phase = Phase::Written;
         Ok(())
     }
 
-    fn write_segments(&mut self, extent: Option<Extent>, out: &mut dyn WriteAt) -> Result<(), Error> {
+    /// The frames of this part of a split set, of those below `end`.
+    pub(super) fn part_pfns(&self, split: Split, end: Pfn) -> Range<Pfn> {
+        let start = if split.part == 0 { Pfn(0) } else { self.pfns.start };
+        start..self.pfns.end.min(end)
+    }
+
+    pub(super) fn write_segments(
+        &mut self,
+        extent: Option<Extent>,
+        out: &mut dyn WriteAt,
+    ) -> Result<(), Error> {
         if let (Some(extent), Writer::Elf(writer)) = (extent, &mut self.writer) {
             for header in self.loads.program_headers(extent) {
                 writer.segment(&header, out)?;
@@ -31,34 +48,40 @@ impl Dumper<'_> {
 
     /// The next pages of the slice that this output takes, as many as a chunk holds.
     pub(super) fn hand_out(&mut self, from: u64) -> Option<Chunk> {
+        let split = self.report.options.split.is_some();
+        let span = if split { SPLIT_FRAMES } else { CHUNK_FRAMES };
         let mut at = from;
         while let Some(next) = self.frames.next_kept(at) {
-            // Ranks of the part's ends are met exactly: what comes before and after is skipped up to them.
-            if self.rank == self.part.start {
-                self.pfns.start = Pfn(next);
-            }
-            if self.rank == self.part.end {
-                self.pfns.end = Pfn(next);
-            }
             let (first, mut pages) = self.frames.window(next);
-            let most = u64::try_from(self.params.chunk_pages).unwrap_or(u64::MAX);
-            let in_part = self.part.contains(&self.rank);
-            let limit = match self.rank {
-                rank if rank < self.part.start => self.part.start.saturating_sub(rank),
-                rank if in_part => self.part.end.saturating_sub(rank).min(most),
-                _ => u64::MAX,
-            };
-            window::truncate(&mut pages, limit, self.frames.slice().end.saturating_sub(first));
+            if split && next >= self.decided {
+                self.decide(first);
+            }
+            let most = if self.takes { self.params.chunk_pages } else { usize::MAX };
+            let end = self.frames.slice().end.saturating_sub(first).min(span);
+            window::truncate(&mut pages, u64::try_from(most).unwrap_or(u64::MAX), end);
             let last = window::ones(pages).last().unwrap_or(0);
             at = first.saturating_add(last).saturating_add(1);
             self.rank = self.rank.saturating_add(bits::count(&pages, 0..CHUNK_FRAMES));
-            if in_part {
+            if self.takes {
                 self.stage = Stage::HandOut(at);
                 return Some(Chunk { sequence: self.handed_out, first: Pfn(first), pages, position: 0 });
             }
         }
         self.stage = Stage::Select(self.frames.slice().end);
         None
+    }
+
+    /// Decides whether this part of a split set takes the frames from `first` on: if the rank of the next page to be
+    /// kept is in its share.
+    fn decide(&mut self, first: u64) {
+        let takes = self.part.contains(&self.rank);
+        match (self.takes, takes) {
+            (false, true) => self.pfns.start = Pfn(first),
+            (true, false) => self.pfns.end = Pfn(first),
+            _ => {}
+        }
+        self.takes = takes;
+        self.decided = first.saturating_add(SPLIT_FRAMES);
     }
 
     /// The next pages of the slice that stand together in one segment, as many as a chunk holds. Program headers of the

@@ -2,7 +2,6 @@
 
 use core::mem;
 
-use vmcore_format::kdump::UtsName;
 use vmcore_format::{Pfn, WriteAt};
 
 use super::{Dumper, Stage, Writer};
@@ -24,9 +23,12 @@ impl Dumper<'_> {
 
     /// Finds which frames of a slice there are and, unless that is remembered, which are to be kept.
     pub(super) fn select(&mut self, start: u64, memory: &mut dyn PhysMemory) -> Result<(), Error> {
+        let counting = self.phase == Phase::Scan;
+        // Slices in a hole take no time, however large it is, unless a bitmap of them is to be written or remembered.
+        let skips_holes = !self.frames.whole() && (counting || self.report.options.format == Format::Elf);
+        let start = if skips_holes { self.after_hole(start, memory)? } else { start };
         let known = self.frames.select(start, memory)?;
         self.stage = Stage::Ready;
-        let counting = self.phase == Phase::Scan;
         if counting {
             self.report.known = self.report.known.saturating_add(known);
         } else if self.frames.whole() {
@@ -48,6 +50,12 @@ impl Dumper<'_> {
             self.stage = Stage::TestZero(slice.start);
         }
         Ok(())
+    }
+
+    /// Where a slice may begin: at the next known frame, or at the end of memory. A multiple of 64, but for the end.
+    fn after_hole(&self, start: u64, memory: &mut dyn PhysMemory) -> Result<u64, Error> {
+        let next = memory.next_known(Pfn(start)).map_err(Error::Frames)?;
+        Ok(next.map_or(self.frames.end(), |run| (run.start.0 & !63).max(start)))
     }
 
     /// Leaves out zero pages from frame `from` on. One that cannot be read is not known to be zero.
@@ -116,8 +124,7 @@ impl Dumper<'_> {
             return Ok(());
         }
         if let Some(names) = self.filter.as_mut().and_then(|filter| filter.kernel().utsname(memory)) {
-            self.source.utsname =
-                names.as_bytes().try_into().map_or(self.source.utsname, UtsName::from_bytes);
+            self.source.utsname = names;
         }
         let kept = self.report.kept;
         self.part = match self.report.options.split {
@@ -131,7 +138,8 @@ impl Dumper<'_> {
         self.writer = match options.format {
             Format::Kdump => {
                 let level = self.report.level;
-                Writer::Kdump(KdumpWriter::begin(&self.source, options, level, kept, (tables, data), out)?)
+                let pages = (kept, self.part.end.saturating_sub(self.part.start));
+                Writer::Kdump(KdumpWriter::begin(&self.source, options, level, pages, (tables, data), out)?)
             }
             Format::Elf => Writer::Elf(ElfWriter::begin(&self.source, self.segments, (tables, data), out)?),
         };

@@ -15,6 +15,9 @@ fn a_vmcore_says_what_readelf_and_its_text_say() {
     let source = Source::of_elf(&core, &mut text).unwrap();
     let info = source.vmcoreinfo.unwrap();
     assert_eq!((source.layout, source.e_machine), (Layout::LE64, EM_X86_64));
+    assert_eq!(source.machine_layout(), Layout::LE64);
+    let with_64_bit_headers = Source { e_machine: EM_386, ..source };
+    assert_eq!(with_64_bit_headers.machine_layout().class, Class::Bits32);
     assert_eq!(source.page_size, PageSize::KIB_4);
     assert!(source.incomplete, "the pages were cut off");
     assert_eq!(source.utsname.get(UtsField::Release), info.os_release().unwrap().as_bytes());

@@ -16,6 +16,16 @@ fn phdrs(file: &File) -> Vec<Phdr> {
         .collect()
 }
 
+/// The pages of a file's segments: frame and where its data stand.
+pub(super) fn pages(file: &File) -> Vec<(u64, u64)> {
+    let loads = phdrs(file).into_iter().filter(|phdr| phdr.0 == 1);
+    loads
+        .flat_map(|(_, offset, _, paddr, filesz, _)| {
+            (0..filesz / PAGE).map(move |page| (paddr / PAGE + page, offset + page * PAGE))
+        })
+        .collect()
+}
+
 fn load(p_vaddr: u64, p_paddr: u64, p_memsz: u64) -> ProgramHeader {
     ProgramHeader {
         p_type: 1,
@@ -94,6 +104,20 @@ fn zero_pages_and_what_was_left_out_are_excluded() {
     check_pages(&out, &machine);
     assert_eq!((report.zero, report.kept, report.saved), (412, 577, 577));
     assert!(out.bytes[at(9) as usize..at(19) as usize].iter().all(|&byte| byte == 0));
+}
+
+#[test]
+fn a_hole_takes_no_steps_however_large_it_is() {
+    let far = 1 << 39;
+    let mut machine = Machine::new(filled(3..5).chain(filled(far..far + 2)));
+    let mut words = vec![0; 1 << 16];
+    let source = source(&machine, far + 2);
+    let mut dumper = Dumper::new(source, None, options(1, Format::Elf), &mut words).unwrap();
+    let mut out = File::default();
+    let steps = (1..100).find(|_| dumper.step(&mut machine, &mut out).unwrap().phase == Phase::Finished);
+    assert!(steps.is_some());
+    assert_eq!(dumper.report().saved, 4);
+    check_pages(&out, &machine);
 }
 
 #[test]
