@@ -15,6 +15,7 @@ mod layers;
 mod load;
 mod fastboot;
 mod purgatory;
+mod purgatory_run;
 mod objects;
 mod demo;
 mod test;
@@ -33,6 +34,7 @@ cargo xtask TASK
   fastboot          leave one kernel for another: how long it takes, beside a cold boot
   oracles [GROUP..] what crash, drgn, makedumpfile and others say of dumps of those vmcores
   purgatory [--write]  build the object that runs between two kernels, compare it with the committed one, check it
+  purgatory --run   run the object under QEMU, before a sound kernel and a damaged one
   objects           link objects of six machines with kexec-core and with ld, and compare
   packages          check that the system packages of the tasks are there; install what is missing
 ";
@@ -56,6 +58,7 @@ fn task(arguments: &[&str]) -> Outcome<()> {
         ["layers"] => layers::check(),
         ["purgatory"] => purgatory::run_task(false),
         ["purgatory", "--write"] => purgatory::run_task(true),
+        ["purgatory", "--run"] => purgatory_run::run_all(),
         ["objects"] => objects::compare_all(),
         ["packages"] => packages::install(packages::ALL),
         ["load"] => load::run_all(false),
