@@ -18,7 +18,9 @@ fffc0000-ffffffff : Reserved
 /// A bzImage of protocol 2.15: one sector of setup, 64 KiB of kernel. The offsets are those of boot.rst.
 fn bzimage() -> Vec<u8> {
     let mut image = vec![0_u8; 1024 + 65_536];
-    let mut put = |offset: usize, bytes: &[u8]| image[offset..offset + bytes.len()].copy_from_slice(bytes);
+    let mut put = |offset: usize, bytes: &[u8]| {
+        image.get_mut(offset..offset + bytes.len()).unwrap().copy_from_slice(bytes);
+    };
     put(0x1f1, &[1]);
     put(0x1f4, &4096_u32.to_le_bytes());
     put(0x1fe, &0xaa55_u16.to_le_bytes());
