@@ -120,7 +120,6 @@ fn what_the_kernel_would_refuse_is_said_first() {
         ("plan -p --iomem @iomem --notes @no-notes @kernel", "line 1 is not ADDRESS SIZE"),
         ("plan -p --iomem @iomem --mem-max 0x10000000 --mem-min 0x0fff0000 @kernel", "no room"),
         ("plan -p --iomem @iomem --hotplug @kernel", "--hotplug"),
-        ("plan -p --iomem @iomem --append elfcorehdr=1M @kernel", "elfcorehdr"),
         (&format!("plan -p --iomem @iomem --append {long} @kernel"), "255"),
         ("plan -p --iomem @iomem --initrd @none @kernel", "none: No such file"),
     ] {
