@@ -10,7 +10,7 @@ use super::guest_disks::Prepared;
 use super::{SAVED, first_kernel, folder};
 use crate::guest::Guest;
 use crate::kernels::Kernel;
-use crate::run::{Outcome, command, output};
+use crate::run::{Outcome, command};
 
 type Check = fn(&Path) -> Outcome<()>;
 
@@ -102,6 +102,7 @@ fn change_byte(stub: &Path, address: u64) -> Outcome<()> {
     ] {
         gdb.args(["-ex", &line]);
     }
-    let said = output(&mut gdb)?;
-    if said.contains("received: \"OK\"") { Ok(()) } else { Err(format!("gdb: {said}").into()) }
+    let said = gdb.output()?;
+    let (said, error) = (String::from_utf8_lossy(&said.stdout), String::from_utf8_lossy(&said.stderr));
+    if said.contains("received: \"OK\"") { Ok(()) } else { Err(format!("gdb: {said}{error}").into()) }
 }
