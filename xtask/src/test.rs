@@ -4,12 +4,12 @@ use std::process::Command;
 use std::time::Instant;
 
 use crate::run::{Outcome, command, run};
-use crate::{layers, load, oracles, packages, targets, vmcore};
+use crate::{layers, load, objects, oracles, packages, purgatory, purgatory_run, targets, vmcore};
 
 const FREESTANDING: &str = "x86_64-unknown-none";
 const BIG_ENDIAN: &str = "s390x-unknown-linux-gnu";
 /// The crates that need no operating system.
-const LIBRARIES: &[&str] = &["vmcore-format", "page-filter"];
+const LIBRARIES: &[&str] = &["vmcore-format", "purgatory", "kexec-core", "page-filter"];
 
 /// What a stage has to say at the end of everything, if anything.
 type Stage = fn() -> Outcome<String>;
@@ -22,6 +22,9 @@ const STAGES: &[(&str, Stage)] = &[
     ("unit tests", || unit_tests().map(nothing)),
     ("libraries without an operating system", || freestanding().map(nothing)),
     ("unit tests on a big-endian machine", || big_endian().map(nothing)),
+    ("the purgatory's object", || purgatory::run_task(false).map(nothing)),
+    ("the purgatory under QEMU", || purgatory_run::run_all().map(nothing)),
+    ("objects linked as ld links them", || objects::compare_all().map(nothing)),
     ("real vmcores", || vmcore::make(&[]).map(nothing)),
     ("crash kernels loaded by kcap", || load::run_all(false).map(nothing)),
     ("oracles", || oracles::run(&[])),
