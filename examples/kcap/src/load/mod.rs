@@ -48,6 +48,8 @@ pub(crate) fn run(args: &LoadArgs) -> Result<Exit, Failure> {
         } else if args.dry_run {
             print(&show::plain_text(planned))
         } else {
+            // The kernel is loaded, whoever reads it.
+            let _ = io::stderr().write_all(show::left_out(planned).as_bytes());
             Ok(Exit::Done)
         }
     })

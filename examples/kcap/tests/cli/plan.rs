@@ -93,6 +93,13 @@ fn a_crash_kernel_is_planned_from_files() {
 }
 
 #[test]
+fn a_plan_says_what_its_elfcorehdr_lacks() {
+    let folder = folder();
+    let text = stdout(&kcap_in(&folder, "plan -p --iomem @iomem --notes @notes @kernel"));
+    assert!(text.contains("\nelfcorehdr: without VMCOREINFO") && !text.contains("without notes"), "{text}");
+}
+
+#[test]
 fn an_ordinary_kernel_is_planned_from_files() {
     let folder = folder();
     let output = kcap_in(&folder, "plan --iomem @iomem --append quiet @kernel");
