@@ -2,11 +2,12 @@
 
 pub(crate) mod args;
 mod command_line;
-mod file_load;
 mod machine;
 mod planning;
 mod show;
 mod state;
+
+mod file_load;
 
 use std::io::{self, Write};
 use std::path::Path;
