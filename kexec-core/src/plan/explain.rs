@@ -128,7 +128,7 @@ impl fmt::Display for Placement {
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::HeaderAddress => "elfcorehdr= counts in KiB, pages are multiples of it",
+            Self::HeaderAddress => "elfcorehdr= names its first byte",
             Self::LinkedInPlace => "it is linked to run where it lies",
             Self::EarlyBoot => "above the real-mode vectors, in one block",
             Self::KernelHeader => {

@@ -15,7 +15,7 @@ use super::{PlanError, Segment, Source};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Reason {
-    /// `elfcorehdr=` gives the address in KiB, and the kernel looks for the header at the segment's first byte.
+    /// `elfcorehdr=` gives its address, and the kernel looks for the header at the segment's first byte.
     HeaderAddress,
     /// The object is linked at its own address.
     LinkedInPlace,

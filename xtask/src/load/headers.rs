@@ -27,8 +27,8 @@ const KERNEL_MAPPING: u64 = 0xffff_ffff_8000_0000;
 
 /// Compares the two; says how many headers agree.
 ///
-/// RAM that /proc/iomem lists in touching pieces may be one `PT_LOAD` or several. By design ours has no `PT_LOAD` below 1 MiB where kexec-tools has one into its backup region, and a range that begins
-/// below 1 MiB is cut there.
+/// RAM that /proc/iomem lists in touching pieces may be one `PT_LOAD` or several. By design ours has no `PT_LOAD` below
+/// 1 MiB where kexec-tools has one into its backup region, and a range that begins below 1 MiB is cut there.
 pub(super) fn compare(console: &[String]) -> Outcome<String> {
     let between = |start: &str, end: &str| -> Vec<&str> {
         let lines = console.iter().map(String::as_str).skip_while(|line| !line.contains(start)).skip(1);

@@ -29,7 +29,8 @@ pub(crate) struct LoadArgs {
     #[arg(short = 'c', long = "load-syscall", overrides_with_all = ["file_syscall", "auto"])]
     pub(crate) load_syscall: bool,
     /// As -s; where the kernel cannot do that, as -c
-    #[arg(short = 'a', long = "auto", overrides_with_all = ["file_syscall", "load_syscall"])]
+    #[arg(short = 'a', long = "auto", overrides_with_all = ["file_syscall", "load_syscall"],
+          conflicts_with_all = ["on_mismatch", "serial", "mem_min", "mem_max", "hotplug", "no_checks", "console_vga", "dry_run", "json"])]
     pub(crate) auto: bool,
     /// Plan and check all, and load nothing
     #[arg(long)]
@@ -61,7 +62,7 @@ impl KindArgs {
 /// What is started.
 #[derive(Debug, Args)]
 pub(crate) struct ImageArgs {
-    /// The kernel: bzImage, vmlinux
+    /// The kernel: a bzImage, or a unified kernel image that holds one; with -s, what the running kernel takes
     #[arg(value_name = "KERNEL")]
     pub(crate) kernel: PathBuf,
     /// The initial RAM disk
@@ -70,7 +71,7 @@ pub(crate) struct ImageArgs {
     /// The command line; after --reuse-cmdline's, if both are given
     #[arg(long, visible_alias = "command-line", value_name = "TEXT", allow_hyphen_values = true)]
     pub(crate) append: Option<String>,
-    /// The running kernel's command line, without BOOT_IMAGE=, with -p also without crashkernel= and elfcorehdr=
+    /// The running kernel's command line, without BOOT_IMAGE= and elfcorehdr=, with -p also without crashkernel=
     #[arg(long)]
     pub(crate) reuse_cmdline: bool,
 }

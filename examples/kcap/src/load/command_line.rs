@@ -1,9 +1,10 @@
 //! The command line of the kernel that is loaded.
 
-/// Parameters that belong to the boot loader's entry and not to the next kernel.
-const OF_THE_LOADER: &[&str] = &["BOOT_IMAGE"];
-/// The reservation is the first kernel's; a capture kernel gets the headers of its own crash.
-const NOT_FOR_CAPTURE: &[&str] = &["crashkernel", "elfcorehdr"];
+/// Parameters that a loader gave to the running kernel and that say nothing to the next one: a capture kernel gets the
+/// headers of its own crash, any other none.
+const OF_THE_LOADER: &[&str] = &["BOOT_IMAGE", "elfcorehdr"];
+/// The reservation is the first kernel's.
+const NOT_FOR_CAPTURE: &[&str] = &["crashkernel"];
 
 /// The running kernel's line without what the next one must not have.
 pub(crate) fn reused(running: &str, crash: bool) -> String {
@@ -53,6 +54,7 @@ mod tests {
     #[test]
     fn an_ordinary_kernel_reserves_as_before() {
         assert!(reused(LINE, false).starts_with("root=/dev/vda1 crashkernel=192M,high crashkernel=64M,low "));
+        assert_eq!(reused("quiet elfcorehdr=0x1b000000", false), "quiet");
     }
 
     #[test]

@@ -7,12 +7,12 @@ mod planning;
 mod show;
 mod state;
 
-use std::ffi::CString;
-use std::fs::File;
+mod file_load;
+
 use std::io::{self, Write};
 use std::path::Path;
 
-use host::kexec::{self, Call, Kind, LoadSegment, Running};
+use host::kexec::{self, Call, Kind, LoadSegment, Running, State};
 
 pub(crate) use state::{exec, status, unload};
 
@@ -26,23 +26,31 @@ pub(crate) fn run(args: &LoadArgs) -> Result<Exit, Failure> {
     let kind = args.kind.kind();
     let line = command_line(&args.image, kind, Path::new("/"))?;
     if args.file_syscall || args.auto {
-        match load_files(&args.image, &line, kind)? {
-            Ok(()) => return Ok(Exit::Done),
-            Err(code) if args.auto && kexec::is_worth_another_way(code) => {}
-            Err(code) => return Err(Failure::new(kexec::explain(Call::FileLoad, code))),
+        let lost = if kind == Kind::Crash { file_load::would_lose(&args.image, &line)? } else { None };
+        match lost {
+            // Planned here, the crash kernel that is loaded stays until the new one has passed.
+            Some(_) if args.auto => {}
+            Some(why) => return Err(Failure::new(why)),
+            None => match file_load::call(&args.image, &line, kind)? {
+                Ok(()) => return Ok(Exit::Done),
+                Err(code) if args.auto && kexec::is_worth_another_way(code) => {}
+                Err(code) => return Err(refused(Call::FileLoad, code, kind, "")),
+            },
         }
     }
     let files = Files::read(&args.image.kernel, args.image.initrd.as_deref(), line)?;
     let machine = Machine::read(Path::new("/"))?;
     planning::with_plan(&files, kind, &args.planning, &machine, |planned| {
         if !args.dry_run {
-            load_segments(planned)?;
+            load_segments(planned, kind)?;
         }
         if args.json {
             print(&show::json_text(planned, kind, !args.dry_run))
         } else if args.dry_run {
             print(&show::plain_text(planned))
         } else {
+            // The kernel is loaded, whoever reads it.
+            let _ = io::stderr().write_all(show::left_out(planned).as_bytes());
             Ok(Exit::Done)
         }
     })
@@ -78,19 +86,8 @@ fn command_line(image: &ImageArgs, kind: Kind, root: &Path) -> Result<String, Fa
     Ok(command_line::joined(&command_line::reused(&running, kind == Kind::Crash), asked))
 }
 
-/// By `kexec_file_load`: the kernel reads the files and plans itself. The errno if it refuses.
-fn load_files(image: &ImageArgs, line: &str, kind: Kind) -> Result<Result<(), i32>, Failure> {
-    let open = |path: &Path| File::open(path).map_err(|error| Failure::with_path(path, &error));
-    let kernel = open(&image.kernel)?;
-    let initrd = image.initrd.as_deref().map(open).transpose()?;
-    let line = CString::new(line).map_err(|_| Failure::new("the command line holds a zero byte"))?;
-    let crash = if kind == Kind::Crash { state::FILE_ON_CRASH } else { 0 };
-    let flags = crash | if initrd.is_none() { state::FILE_NO_INITRAMFS } else { 0 };
-    Ok(kexec::kexec_file_load(Some(&kernel), initrd.as_ref(), &line, flags))
-}
-
 /// By `kexec_load`: what was planned here, and has passed the kernel's own checks.
-fn load_segments(planned: &Planned<'_>) -> Result<(), Failure> {
+fn load_segments(planned: &Planned<'_>, kind: Kind) -> Result<(), Failure> {
     let mut segments = Vec::new();
     for segment in planned.plan.segments() {
         let bytes = planned.plan.bytes(segment, planned.scratch);
@@ -101,8 +98,18 @@ fn load_segments(planned: &Planned<'_>) -> Result<(), Failure> {
     kexec::kexec_load(plan.entry().0, &segments, u64::from(plan.flags())).map_err(|code| {
         let hint =
             if code == EPERM { "; -s lets the kernel load by itself, which may be allowed" } else { "" };
-        Failure::new(format!("{}{hint}", kexec::explain(Call::Load, code)))
+        refused(Call::Load, code, kind, hint)
     })
+}
+
+/// What the kernel refused, and whether the crash kernel that was loaded is gone with it.
+fn refused(call: Call, code: i32, kind: Kind, hint: &str) -> Failure {
+    let loaded = State::read().ok().and_then(|state| state.crash_loaded);
+    let lost = match (kind, loaded) {
+        (Kind::Crash, Some(false)) => "; no crash kernel is loaded now",
+        _ => "",
+    };
+    Failure::new(format!("{}{hint}{lost}", kexec::explain(call, code)))
 }
 
 /// The errno of what is not permitted.

@@ -45,8 +45,8 @@ pub(crate) struct Planned<'a> {
     pub(crate) omitted: Option<Omitted>,
 }
 
-/// The longest command line of any kernel of x86 (`COMMAND_LINE_SIZE`), its NUL included.
-const LINE_LEN: usize = 2048;
+/// What a unified kernel image may bring of a command line, and what a plan adds: the kernels of x86 take 2047 bytes.
+const LINE_LEN: usize = 4096;
 
 /// Plans, and calls `work` with the plan.
 pub(crate) fn with_plan<T>(
@@ -85,7 +85,7 @@ pub(crate) fn with_plan<T>(
             },
         };
         let refused = |error| Failure::new(format!("{error}; nothing was changed"));
-        let mut line = [0; LINE_LEN];
+        let mut line = vec![0; LINE_LEN.saturating_add(files.line.len())];
         let plan = Plan::new(request, &mut line).map_err(refused)?;
         let mut scratch = vec![0; plan.scratch_len()];
         let digest = plan.encode(&mut scratch).map_err(refused)?;

@@ -14,11 +14,14 @@ const VERSION: u32 = 1;
 /// Lines.
 pub(crate) fn plain_text(planned: &Planned<'_>) -> String {
     let mut text: String = planned.plan.explain().map(|line| format!("{line}\n")).collect();
-    for what in planned.omitted.into_iter().flat_map(lacks) {
-        text.push_str(&format!("elfcorehdr: without {what}\n"));
-    }
+    text.push_str(&left_out(planned));
     text.push_str(&format!("sha256: {}\n", hex(&planned.digest)));
     text
+}
+
+/// What the elfcorehdr lacks, a line each.
+pub(crate) fn left_out(planned: &Planned<'_>) -> String {
+    planned.omitted.into_iter().flat_map(lacks).map(|what| format!("elfcorehdr: without {what}\n")).collect()
 }
 
 /// The plan as one object.

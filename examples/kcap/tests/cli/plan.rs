@@ -93,6 +93,13 @@ fn a_crash_kernel_is_planned_from_files() {
 }
 
 #[test]
+fn a_plan_says_what_its_elfcorehdr_lacks() {
+    let folder = folder();
+    let text = stdout(&kcap_in(&folder, "plan -p --iomem @iomem --notes @notes @kernel"));
+    assert!(text.contains("\nelfcorehdr: without VMCOREINFO") && !text.contains("without notes"), "{text}");
+}
+
+#[test]
 fn an_ordinary_kernel_is_planned_from_files() {
     let folder = folder();
     let output = kcap_in(&folder, "plan --iomem @iomem --append quiet @kernel");
@@ -112,6 +119,7 @@ fn what_the_kernel_would_refuse_is_said_first() {
     folder.write("cut", bzimage().get(..700).unwrap());
     folder.write("no-notes", b"cpu0\n");
     let long = "x".repeat(300);
+    let longer = "x".repeat(5000);
     for (line, says) in [
         ("plan -p --iomem @no-region @kernel", "crashkernel="),
         ("plan -p --iomem @hidden @kernel", "hidden:"),
@@ -121,6 +129,7 @@ fn what_the_kernel_would_refuse_is_said_first() {
         ("plan -p --iomem @iomem --mem-max 0x10000000 --mem-min 0x0fff0000 @kernel", "no room"),
         ("plan -p --iomem @iomem --hotplug @kernel", "--hotplug"),
         (&format!("plan -p --iomem @iomem --append {long} @kernel"), "255"),
+        (&format!("plan -p --iomem @iomem --append {longer} @kernel"), "255"),
         ("plan -p --iomem @iomem --initrd @none @kernel", "none: No such file"),
     ] {
         let output = kcap_in(&folder, line);
@@ -136,6 +145,9 @@ fn what_does_not_go_together_is_wrong_usage() {
         "load -p -s --on-mismatch reset kernel",
         "load -p -s --dry-run kernel",
         "load -p -s --hotplug kernel",
+        "load -p -a --dry-run kernel",
+        "load -p -a --json kernel",
+        "load -p -a --on-mismatch reset kernel",
         "load -p -l kernel",
         "load -p -i --on-mismatch halt kernel",
         "load -p",

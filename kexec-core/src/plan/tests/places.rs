@@ -161,7 +161,7 @@ fn every_decision_is_explained() {
             "left free: 0x1ef000000..0x1ef04c000, for the running kernel's own code and page tables (a page per GiB of \
              RAM: no 1 GiB pages)",
             "elfcorehdr: 0x1fefff000..0x1ff000000, 0x400 bytes of 0x1000, highest free multiple of 0x1000 in \
-             0x1ef000000..0x1ff000000: elfcorehdr= counts in KiB, pages are multiples of it",
+             0x1ef000000..0x1ff000000: elfcorehdr= names its first byte",
         ];
         assert_eq!(text[..3], expected);
         assert_eq!(text.last().unwrap(), "entry: 0x1feffe004 in the purgatory, which enters the kernel at 0x1fb800200");
