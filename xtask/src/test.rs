@@ -4,7 +4,7 @@ use std::process::Command;
 use std::time::Instant;
 
 use crate::run::{Outcome, command, run};
-use crate::{layers, load, objects, oracles, packages, purgatory, purgatory_run, targets, vmcore};
+use crate::{fastboot, layers, load, objects, oracles, packages, purgatory, purgatory_run, targets, vmcore};
 
 const FREESTANDING: &str = "x86_64-unknown-none";
 const BIG_ENDIAN: &str = "s390x-unknown-linux-gnu";
@@ -27,6 +27,7 @@ const STAGES: &[(&str, Stage)] = &[
     ("objects linked as ld links them", || objects::compare_all().map(nothing)),
     ("real vmcores", || vmcore::make(&[]).map(nothing)),
     ("crash kernels loaded by kcap", || load::run_all(false).map(nothing)),
+    ("an ordinary kernel started by kcap", || fastboot::run().map(nothing)),
     ("oracles", || oracles::run(&[])),
 ];
 
