@@ -110,14 +110,18 @@ impl Default for Range {
     }
 }
 
-/// What a range of physical memory is: the types of the E820 map, and two that a running kernel adds.
+/// What a range of physical memory is: the types of the E820 map, and three that a running kernel adds.
 ///
 /// Source: `arch/x86/include/asm/e820/types.h`, `arch/x86/kernel/e820.c` and `kernel/kexec_core.c` (Linux 6.12).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum RangeKind {
-    /// RAM that the kernel uses freely: `System RAM`, also with `(kmem)` or `(virtio_mem)` after it.
+    /// RAM that the kernel uses freely: `System RAM`.
     SystemRam,
+    /// RAM that a driver brought and may take away: `System RAM (kmem)`, `System RAM (virtio_mem)`. Part of a dump; the
+    /// next kernel is not told of it and finds it through the driver, so it is no place for one
+    /// (`IORESOURCE_SYSRAM_DRIVER_MANAGED`, `include/linux/ioport.h`, Linux 6.12).
+    DriverManagedRam,
     /// RAM that holds what must stay in place (`reserved` below `System RAM` in `/proc/iomem`, a device tree's
     /// reservations): part of a dump, no place for a kernel.
     ReservedRam,
@@ -143,8 +147,9 @@ impl RangeKind {
     /// Every kind. Where a firmware's entries overlap, the kind that stands later here holds.
     ///
     /// Source: `e820__update_table` (Linux 6.12): the highest type number wins.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::SystemRam,
+        Self::DriverManagedRam,
         Self::ReservedRam,
         Self::CrashKernel,
         Self::Reserved,
@@ -159,13 +164,13 @@ impl RangeKind {
     /// Whether the kernel counts this memory as its RAM, whatever is in it now.
     #[must_use]
     pub const fn is_ram(self) -> bool {
-        matches!(self, Self::SystemRam | Self::ReservedRam | Self::CrashKernel)
+        self.is_dumped() || matches!(self, Self::CrashKernel)
     }
 
     /// Whether a dump of the machine holds this memory: RAM, less what a crash kernel was given.
     #[must_use]
     pub const fn is_dumped(self) -> bool {
-        matches!(self, Self::SystemRam | Self::ReservedRam)
+        matches!(self, Self::SystemRam | Self::DriverManagedRam | Self::ReservedRam)
     }
 
     /// The kind's name in `/proc/iomem`.
@@ -173,6 +178,7 @@ impl RangeKind {
     pub const fn name(self) -> &'static str {
         match self {
             Self::SystemRam => "System RAM",
+            Self::DriverManagedRam => "driver-managed RAM",
             Self::ReservedRam => "reserved RAM",
             Self::CrashKernel => "Crash kernel",
             Self::Reserved => "Reserved",

@@ -41,6 +41,9 @@ impl<'a> Told<'a> {
         }
         loop {
             let range = *self.ranges.next()?;
+            if range.kind == RangeKind::DriverManagedRam {
+                continue;
+            }
             let Some(elfcorehdr) = self.capture else {
                 let kind = if range.kind.is_ram() { RangeKind::SystemRam } else { range.kind };
                 return Some(Range { kind, ..range });

@@ -52,7 +52,10 @@ pub const fn e820_type(kind: RangeKind) -> u32 {
         RangeKind::Persistent => 7,
         RangeKind::PersistentLegacy => 12,
         RangeKind::SoftReserved => 0xefff_ffff,
-        RangeKind::Reserved | RangeKind::ReservedRam | RangeKind::CrashKernel => 2,
+        RangeKind::Reserved
+        | RangeKind::ReservedRam
+        | RangeKind::DriverManagedRam
+        | RangeKind::CrashKernel => 2,
     }
 }
 

@@ -25,8 +25,8 @@ pub struct KernelImage {
 
 /// Paints what `text`, the bytes of `/proc/iomem`, says of memory over `map`, and answers with where the kernel lies.
 ///
-/// A line counts at any depth, and deeper lines lie on top. `System RAM` counts with `(kmem)` or `(virtio_mem)` after
-/// it; every `Crash kernel` is its own kind; `reserved` inside RAM is [`RangeKind::ReservedRam`], but a `GART` is none.
+/// A line counts at any depth, and deeper lines lie on top. `System RAM` with `(kmem)` or `(virtio_mem)` after
+/// it is [`RangeKind::DriverManagedRam`]; every `Crash kernel` is its own kind; `reserved` inside RAM is [`RangeKind::ReservedRam`], but a `GART` is none.
 /// Devices and other names are skipped.
 ///
 /// # Errors
@@ -91,14 +91,14 @@ fn paint_line(line: &Line<'_>, map: &mut MemoryMap<'_>) -> Result<(), Error> {
         b"Crash kernel" => RangeKind::CrashKernel,
         // The aperture of an AGP bridge inside RAM: a read of it may stop the machine.
         b"GART" => return map.set(Range::new(line.span(), RangeKind::Reserved)),
-        name if name.starts_with(b"System RAM (") => RangeKind::SystemRam,
+        name if name.starts_with(b"System RAM (") => RangeKind::DriverManagedRam,
         name => match kind(name) {
             Some(kind) => kind,
             None => return Ok(()),
         },
     };
     let kind = match (kind, map.kind_at(line.span().start)) {
-        (RangeKind::Reserved, Some(RangeKind::CrashKernel)) => return Ok(()),
+        (RangeKind::Reserved, Some(RangeKind::CrashKernel | RangeKind::DriverManagedRam)) => return Ok(()),
         (RangeKind::Reserved, Some(around)) if around.is_ram() => RangeKind::ReservedRam,
         (kind, _) => kind,
     };

@@ -88,6 +88,20 @@ fn an_ordinary_kernel_may_have_the_crash_region_too() {
 }
 
 #[test]
+fn ram_that_a_driver_may_take_away_is_neither_told_nor_used() {
+    let driver = (0x1_4000_0000, 0x1_8000_0000, RangeKind::DriverManagedRam);
+    let ranges: Vec<_> = SMALL.iter().copied().chain([driver]).collect();
+    for inputs in [Inputs::new(&ranges), Inputs::ordinary(&ranges)] {
+        assert!(planned(&inputs).iter().all(|&(_, mem, ..)| mem < driver.0));
+        inputs.with(|request| {
+            let mut line = [0; 2048];
+            let plan = Plan::new(request, &mut line).unwrap();
+            assert!(plan.told().all(|range| range.end.0 <= driver.0), "{:?}", inputs.crash);
+        });
+    }
+}
+
+#[test]
 fn the_callers_limits_hold() {
     for limits in [Span::new(0x200_0000, 0x900_0000), Span::new(0x2800_0800, 0x3000_0800)] {
         let inputs = Inputs { limits, ..Inputs::ordinary(SMALL) };
