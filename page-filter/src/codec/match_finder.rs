@@ -6,11 +6,25 @@
               below the table's length"
 )]
 
+use zerocopy::{FromBytes, IntoBytes};
+
+use super::MAX_PAGE_LEN;
+
 /// Bits of a hash of four bytes.
 const HASH_BITS: u32 = 12;
 
 /// The last position of each hash. A position that never was is 0, where a candidate is as good as any other.
 pub(super) type Positions = [u16; 1 << HASH_BITS];
+
+/// The size of [`Positions`] in words of a codec's scratch: 2048.
+pub(super) const POSITIONS_WORDS: usize = size_of::<Positions>().div_ceil(size_of::<u32>());
+
+/// The positions in a codec's scratch; `None` for too little of it, or a page that has positions past 16 bits.
+pub(super) fn positions<'s>(page: &[u8], scratch: &'s mut [u32]) -> Option<&'s mut Positions> {
+    let words = scratch.get_mut(..POSITIONS_WORDS).filter(|_| page.len() <= MAX_PAGE_LEN)?;
+    let (positions, _) = Positions::mut_from_prefix(words.as_mut_bytes()).ok()?;
+    Some(positions)
+}
 
 /// The shortest match reported, in bytes.
 pub(super) const MIN_MATCH: usize = 4;

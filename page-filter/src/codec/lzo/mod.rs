@@ -19,10 +19,8 @@
 mod decode;
 mod encode;
 
-use zerocopy::{FromBytes, IntoBytes};
-
-use super::match_finder::Positions;
-use super::{DecodeError, DecodeScratch, MAX_PAGE_LEN, PageCodec};
+use super::match_finder::{POSITIONS_WORDS, positions};
+use super::{DecodeError, DecodeScratch, PageCodec};
 
 /// LZO1X. The encoder's scratch is 2048 words (8 KiB) for every page size.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -33,16 +31,11 @@ const FAR: usize = 0x4000;
 
 impl PageCodec for Lzo1x {
     fn encode_scratch_words(&self, _page_len: usize) -> usize {
-        size_of::<Positions>().div_ceil(size_of::<u32>())
+        POSITIONS_WORDS
     }
 
     fn encode(&self, page: &[u8], out: &mut [u8], scratch: &mut [u32]) -> Option<usize> {
-        if page.len() > MAX_PAGE_LEN {
-            return None;
-        }
-        let scratch = scratch.get_mut(..self.encode_scratch_words(page.len()))?;
-        let (positions, _) = Positions::mut_from_prefix(scratch.as_mut_bytes()).ok()?;
-        encode::encode(page, out, positions)
+        encode::encode(page, out, positions(page, scratch)?)
     }
 
     fn decode(&self, src: &[u8], page: &mut [u8], _scratch: &mut DecodeScratch) -> Result<(), DecodeError> {
