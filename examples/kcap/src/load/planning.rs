@@ -84,7 +84,7 @@ pub(crate) fn with_plan<T>(
                 setup_data: &[SetupData::rng_seed(&seed)],
             },
         };
-        let refused = |error| Failure::new(format!("{error}; nothing was changed"));
+        let refused = |error| Failure::new(format!("{error}; nothing was loaded"));
         let mut line = vec![0; LINE_LEN.saturating_add(files.line.len())];
         let plan = Plan::new(request, &mut line).map_err(refused)?;
         let mut scratch = vec![0; plan.scratch_len()];
