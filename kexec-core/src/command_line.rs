@@ -78,6 +78,15 @@ impl<'b> CommandLine<'b> {
         Ok(())
     }
 
+    /// Whether the kernel reads a parameter of this name, with or without a value.
+    #[must_use]
+    pub fn has(&self, name: &str) -> bool {
+        words(self.as_bytes()).any(|(word, _)| {
+            let word = word.strip_prefix(b"\"").unwrap_or(word);
+            word.split(|&byte| byte == b'=').next() == Some(name.as_bytes())
+        })
+    }
+
     /// The command line so far, without a NUL.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
@@ -105,29 +114,28 @@ pub(crate) fn check_len(command_line: &[u8], cmdline_size: u64) -> Result<(), Er
     if len > cmdline_size { Err(Error::CommandLineTooLong { len, limit: cmdline_size }) } else { Ok(()) }
 }
 
-/// Where the kernel stops to read parameters: before the spaces of a `--` that stands alone and outside of quotes, or at
-/// the end. Source: `next_arg`, `lib/cmdline.c`, `parse_args`, `kernel/params.c` (Linux 6.12).
-fn kernel_end(text: &[u8]) -> usize {
+/// The parameters that the kernel reads, and where each ends: up to a `--` that stands alone, and outside of quotes.
+/// Source: `next_arg`, `lib/cmdline.c`, `parse_args`, `kernel/params.c` (Linux 6.12).
+fn words(text: &[u8]) -> impl Iterator<Item = (&[u8], usize)> {
     let mut quoted = false;
-    let mut word_start = 0;
-    let mut end_of_last = 0;
-    for (at, &byte) in text.iter().chain(b" ").enumerate() {
-        if byte == b'"' {
-            quoted = !quoted;
+    let mut start = 0;
+    // The end of the text ends a quoted word too.
+    let bytes = text.iter().copied().map(Some).chain(core::iter::once(None)).enumerate();
+    let words = bytes.filter_map(move |(at, byte)| {
+        quoted ^= byte == Some(b'"');
+        let ends = byte.is_none_or(|byte| byte.is_ascii_whitespace() && !quoted);
+        let word = text.get(start..at).filter(|_| ends);
+        if ends {
+            start = at.saturating_add(1);
         }
-        // The end of the text ends a quoted word too.
-        if at == text.len() || (byte.is_ascii_whitespace() && !quoted) {
-            let word = text.get(word_start..at).unwrap_or_default();
-            if word == b"--" {
-                return end_of_last;
-            }
-            if !word.is_empty() {
-                end_of_last = at;
-            }
-            word_start = at.saturating_add(1);
-        }
-    }
-    text.len()
+        word.filter(|word| !word.is_empty()).map(|word| (word, at))
+    });
+    words.take_while(|(word, _)| *word != b"--")
+}
+
+/// Where the kernel stops to read parameters: before the spaces of a `--`, or at the end.
+fn kernel_end(text: &[u8]) -> usize {
+    words(text).last().map_or(0, |(_, end)| end)
 }
 
 /// The free end of a buffer; counts what does not fit.
@@ -216,6 +224,31 @@ mod tests {
         assert_eq!(line.as_bytes(), b"quiet nr_cpus=1 irqpoll");
         assert_eq!(line.check(23), Ok(()));
         assert_eq!(line.check(22), Err(Error::CommandLineTooLong { len: 23, limit: 22 }));
+    }
+
+    #[test]
+    fn parameters_have_names() {
+        let has = |text: &str| CommandLine::new(&mut [0; 64], text.as_bytes()).unwrap().has("elfcorehdr");
+        for text in [
+            "elfcorehdr=0x1000",
+            "quiet elfcorehdr",
+            "\"elfcorehdr=1 2\"",
+            "a\telfcorehdr=",
+            "a=\"b c\" elfcorehdr=1",
+        ] {
+            assert!(has(text), "{text}");
+        }
+        for text in [
+            "",
+            "quiet",
+            "quiet -- elfcorehdr=1",
+            "elfcorehdrs=1",
+            "x.elfcorehdr=1",
+            "a=\"b elfcorehdr=1\"",
+            "a=\"b elfcorehdr=1",
+        ] {
+            assert!(!has(text), "{text}");
+        }
     }
 
     #[test]

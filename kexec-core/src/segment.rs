@@ -14,8 +14,10 @@ pub const PAGE: u64 = 4096;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Fixed {
-    /// The protected-mode part of the kernel image.
+    /// The protected-mode part of the kernel image, or one `PT_LOAD` of a `vmlinux`.
     Kernel,
+    /// CPU microcode: an initrd that stands right before the other.
+    Microcode,
     /// The initial RAM disk.
     Initrd,
     /// `boot_params`, the command line and all `setup_data`.
@@ -32,6 +34,8 @@ pub enum Mutable {
     Purgatory,
     /// The ELF core header, when the first kernel rewrites it as CPUs and memory come and go.
     Elfcorehdr,
+    /// Room for low memory, which purgatory copies before the capture kernel uses it.
+    Backup,
 }
 
 /// What a segment holds.
@@ -49,10 +53,12 @@ impl SegmentKind {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Fixed(Fixed::Kernel) => "kernel",
+            Self::Fixed(Fixed::Microcode) => "microcode",
             Self::Fixed(Fixed::Initrd) => "initrd",
             Self::Fixed(Fixed::BootBlock) => "boot_params",
             Self::Fixed(Fixed::Elfcorehdr) | Self::Mutable(Mutable::Elfcorehdr) => "elfcorehdr",
             Self::Mutable(Mutable::Purgatory) => "purgatory",
+            Self::Mutable(Mutable::Backup) => "backup",
         }
     }
 }

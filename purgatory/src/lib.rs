@@ -40,6 +40,6 @@ pub use verify::{Verdict, digest, verify};
 /// The purgatory for x86_64: a relocatable ELF object (`ET_REL`, `EM_X86_64`) that runs at any address.
 ///
 /// Its entry is [`ENTRY_SYMBOL`], its [`Parameters`] stand at [`PARAMETERS_SYMBOL`]. It uses no memory but its own
-/// sections, the regions that it reads, and the console that the parameters name.
+/// sections, the regions that it reads, the backup that it copies, and the console that the parameters name.
 #[cfg(feature = "object")]
 pub const X86_64: &[u8] = include_bytes!("../blob/x86_64.o");

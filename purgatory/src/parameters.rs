@@ -8,7 +8,7 @@ pub const REGIONS: usize = 16;
 /// The first eight bytes of [`Parameters`], "kcappurg" in memory.
 pub const MAGIC: u64 = u64::from_le_bytes(*b"kcappurg");
 /// The layout of [`Parameters`] that this version of the crate and of the object agree on.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 /// The global symbol of [`Parameters`] in the object; its `st_size` is the size of the structure.
 pub const PARAMETERS_SYMBOL: &[u8] = b"kcapture_parameters";
 /// The global symbol at which the object is entered.
@@ -68,7 +68,7 @@ impl OnMismatch {
     }
 }
 
-/// What the loader tells the object: 344 bytes, every integer little-endian, no padding.
+/// What the loader tells the object: 368 bytes, every integer little-endian, no padding.
 ///
 /// The loader writes its bytes over [`PARAMETERS_SYMBOL`]. The block is not covered by the digest, which it carries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned)]
@@ -106,6 +106,10 @@ pub struct Parameters {
     pub serial_baud: U32,
     /// 0.
     pub reserved3: U32,
+    /// Memory that the kernel uses and that must not be lost: it is copied after the check. A length of 0 says none.
+    pub backup_source: Region,
+    /// The physical address that it is copied to.
+    pub backup_copy: U64,
 }
 
 impl Parameters {
@@ -116,13 +120,13 @@ impl Parameters {
     pub const UNSET: Self = Self { magic: U64::ZERO, ..Self::new(0, 0) };
 
     /// The block that enters `entry` with `boot_params`, and checks nothing yet: no regions, the digest of no bytes,
-    /// [`OnMismatch::Halt`], no console.
+    /// [`OnMismatch::Halt`], no console, no backup.
     #[must_use]
     pub const fn new(entry: u64, boot_params: u64) -> Self {
         Self {
             magic: U64::new(MAGIC),
             version: U32::new(VERSION),
-            size: U32::new(344),
+            size: U32::new(368),
             entry: U64::new(entry),
             boot_params: U64::new(boot_params),
             stack: U64::new(0),
@@ -140,19 +144,35 @@ impl Parameters {
             reserved2: U16::new(0),
             serial_baud: U32::new(0),
             reserved3: U32::new(0),
+            backup_source: Region::new(0, 0),
+            backup_copy: U64::new(0),
         }
     }
 
     /// Whether this is a block of this version, and not what the object was built with.
     #[must_use]
     pub fn is_set(&self) -> bool {
-        self.magic.get() == MAGIC && self.version.get() == VERSION && self.size.get() == 344
+        self.magic.get() == MAGIC && self.version.get() == VERSION && self.size.get() == 368
     }
 
     /// What to do when the digest is not [`digest`](Self::digest).
     #[must_use]
     pub const fn policy(&self) -> OnMismatch {
         OnMismatch::of_number(self.on_mismatch)
+    }
+
+    /// What to copy before the kernel is entered: from, to, and the number of bytes. `None` for nothing, and for what
+    /// can not be a copy: memory that runs past the address space, or overlaps.
+    #[must_use]
+    pub const fn backup(&self) -> Option<(u64, u64, u64)> {
+        let (from, to) = (self.backup_source.start.get(), self.backup_copy.get());
+        let len = self.backup_source.len.get();
+        match (from.checked_add(len), to.checked_add(len)) {
+            (Some(from_end), Some(to_end)) if len > 0 && (from_end <= to || to_end <= from) => {
+                Some((from, to, len))
+            }
+            _ => None,
+        }
     }
 }
 
@@ -163,14 +183,16 @@ mod tests {
 
     #[test]
     fn the_layout_is_fixed() {
-        assert_eq!(Parameters::LEN, 344);
-        assert_eq!(Parameters::new(1, 2).size.get(), 344);
+        assert_eq!(Parameters::LEN, 368);
+        assert_eq!(Parameters::new(1, 2).size.get(), 368);
         assert_eq!(offset_of!(Parameters, entry), 16);
         assert_eq!(offset_of!(Parameters, digest), 40);
         assert_eq!(offset_of!(Parameters, regions), 72);
         assert_eq!(offset_of!(Parameters, on_mismatch), 328);
         assert_eq!(offset_of!(Parameters, serial_port), 332);
         assert_eq!(offset_of!(Parameters, serial_baud), 336);
+        assert_eq!(offset_of!(Parameters, backup_source), 344);
+        assert_eq!(offset_of!(Parameters, backup_copy), 360);
     }
 
     #[test]
@@ -188,10 +210,34 @@ mod tests {
     fn zeros_are_no_parameters() {
         assert!(Parameters::new(0, 0).is_set());
         assert!(!Parameters::UNSET.is_set());
-        assert!(!Parameters::read_from_bytes(&[0; 344]).unwrap().is_set());
+        assert!(!Parameters::read_from_bytes(&[0; 368]).unwrap().is_set());
         let mut next = Parameters::new(0, 0);
-        next.version = U32::new(2);
+        next.version = U32::new(1);
         assert!(!next.is_set());
+    }
+
+    #[test]
+    fn a_backup_is_copied_where_it_is_not() {
+        let mut parameters = Parameters::new(1, 2);
+        assert_eq!(parameters.backup(), None);
+        let mut backup = |start, len, copy| {
+            parameters.backup_source = Region::new(start, len);
+            parameters.backup_copy = U64::new(copy);
+            parameters.backup()
+        };
+        assert_eq!(backup(0x1000, 0x9_ec00, 0x26f6_1000), Some((0x1000, 0x26f6_1000, 0x9_ec00)));
+        assert_eq!(backup(0x1000, 0x1000, 0x2000), Some((0x1000, 0x2000, 0x1000)));
+        assert_eq!(backup(0x2000, 0x1000, 0x1000), Some((0x2000, 0x1000, 0x1000)));
+        for (start, len, copy) in [
+            (0x1000, 0, 0x2000),
+            (0x1000, 0x1001, 0x2000),
+            (0x2000, 0x1000, 0x1001),
+            (0x1000, 0x1000, 0x1000),
+            (u64::MAX, 2, 0x1000),
+            (0x1000, 2, u64::MAX),
+        ] {
+            assert_eq!(backup(start, len, copy), None, "{start:#x} {len:#x} {copy:#x}");
+        }
     }
 
     #[test]

@@ -8,6 +8,6 @@ mod state;
 mod syscall;
 
 pub use refusal::{Call, explain, is_worth_another_way};
-pub use running::{Area, CrashNotes, FirmwareRange, KcoreLoad, Running};
+pub use running::{Area, CrashNotes, FirmwareEntry, KcoreLoad, Running};
 pub use state::{Kind, State};
 pub use syscall::{LoadSegment, SEGMENT_MAX, kexec_file_load, kexec_load, reboot_into_loaded};

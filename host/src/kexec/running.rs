@@ -27,15 +27,31 @@ pub struct CrashNotes {
     pub area: Area,
 }
 
-/// An entry of `/sys/firmware/memmap`: the firmware's memory map, before the kernel changed it.
+/// The texts of an entry of `/sys/firmware/memmap`, the firmware's memory map before the kernel changed it. A text that
+/// is not there is empty.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FirmwareRange {
-    /// The first byte.
-    pub start: u64,
-    /// The last byte.
-    pub last: u64,
-    /// The kind, as the kernel words it: `System RAM`, `ACPI Tables` ...
-    pub kind: String,
+pub struct FirmwareEntry {
+    /// `start`: the first byte's address.
+    pub start: Vec<u8>,
+    /// `end`: the last byte's address.
+    pub end: Vec<u8>,
+    /// `type`: `System RAM`, `ACPI Tables` ...
+    pub kind: Vec<u8>,
+}
+
+impl FirmwareEntry {
+    /// The entries of `/sys/firmware/memmap` or a copy of it, in the order of their numbers; none where firmware gave no
+    /// map.
+    #[must_use]
+    pub fn of_folder(folder: &Path) -> Vec<Self> {
+        let text = |name: &str, field: &str| fs::read(folder.join(name).join(field)).unwrap_or_default();
+        let entry = |name: String| Self {
+            start: text(&name, "start"),
+            end: text(&name, "end"),
+            kind: text(&name, "type"),
+        };
+        numbered(folder, "").into_iter().map(|(_, name)| entry(name)).collect()
+    }
 }
 
 /// A `PT_LOAD` of `/proc/kcore`.
@@ -111,21 +127,10 @@ impl Running {
         Some((numbers.next()?.ok()?, numbers.next()?.ok()?))
     }
 
-    /// `/sys/firmware/memmap`, in the order of addresses; empty where firmware gave no map.
+    /// `/sys/firmware/memmap`; empty where firmware gave no map.
     #[must_use]
-    pub fn firmware_memmap(&self) -> Vec<FirmwareRange> {
-        let folder = "sys/firmware/memmap";
-        let mut ranges: Vec<FirmwareRange> = self
-            .numbered(folder, "")
-            .into_iter()
-            .filter_map(|(_, name)| {
-                let field = |field: &str| self.text(&format!("{folder}/{name}/{field}"));
-                let kind = field("type")?.trim().to_owned();
-                Some(FirmwareRange { start: hex(&field("start")?)?, last: hex(&field("end")?)?, kind })
-            })
-            .collect();
-        ranges.sort_by_key(|range| range.start);
-        ranges
+    pub fn firmware_memmap(&self) -> Vec<FirmwareEntry> {
+        FirmwareEntry::of_folder(&self.root.join("sys/firmware/memmap"))
     }
 
     /// Each CPU's notes; a CPU that the kernel keeps none for is not listed.
@@ -228,18 +233,22 @@ impl Running {
             .collect()
     }
 
-    /// The entries of a folder named `prefix` and a number, in the order of the numbers.
     fn numbered(&self, folder: &str, prefix: &str) -> Vec<(u32, String)> {
-        let Ok(entries) = fs::read_dir(self.root.join(folder)) else { return Vec::new() };
-        let mut names: Vec<(u32, String)> = entries
-            .filter_map(|entry| {
-                let name = entry.ok()?.file_name().into_string().ok()?;
-                Some((name.strip_prefix(prefix)?.parse().ok()?, name))
-            })
-            .collect();
-        names.sort();
-        names
+        numbered(&self.root.join(folder), prefix)
     }
+}
+
+/// The entries of a folder named `prefix` and a number, in the order of the numbers.
+fn numbered(folder: &Path, prefix: &str) -> Vec<(u32, String)> {
+    let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
+    let mut names: Vec<(u32, String)> = entries
+        .filter_map(|entry| {
+            let name = entry.ok()?.file_name().into_string().ok()?;
+            Some((name.strip_prefix(prefix)?.parse().ok()?, name))
+        })
+        .collect();
+    names.sort();
+    names
 }
 
 #[cfg(test)]
@@ -287,6 +296,8 @@ mod tests {
                 ("sys/firmware/memmap/0/start", "0x0\n"),
                 ("sys/firmware/memmap/0/end", "0x9fbff\n"),
                 ("sys/firmware/memmap/0/type", "System RAM\n"),
+                ("sys/firmware/memmap/10/start", "0x100000\n"),
+                ("sys/firmware/memmap/10/type", "Reserved\n"),
                 ("sys/firmware/efi/systab", "ACPI20=0x1fb7e014\nACPI=0x1fb7e000\nSMBIOS=0x1f9aa000\n"),
             ],
         );
@@ -299,8 +310,10 @@ mod tests {
         let notes: Vec<(u32, u64, u64)> =
             running.crash_notes().iter().map(|notes| (notes.cpu, notes.area.paddr, notes.area.len)).collect();
         assert_eq!(notes, [(0, 0x2e23_d800, 368), (10, 0x2e33_d800, 1024)]);
-        let low = FirmwareRange { start: 0, last: 0x9_fbff, kind: "System RAM".into() };
-        assert_eq!(running.firmware_memmap(), [low]);
+        let text = |text: &str| text.as_bytes().to_vec();
+        let low = FirmwareEntry { start: text("0x0\n"), end: text("0x9fbff\n"), kind: text("System RAM\n") };
+        let no_end = FirmwareEntry { start: text("0x100000\n"), end: Vec::new(), kind: text("Reserved\n") };
+        assert_eq!(running.firmware_memmap(), [low, no_end]);
         assert_eq!(running.efi_table("ACPI"), Some(0x1fb7_e000));
         assert_eq!(running.efi_table("SMBIOS3"), None);
         assert!(running.kcore_loads().is_empty() && running.boot_params().is_none());
@@ -314,5 +327,6 @@ mod tests {
         assert_eq!(running.symbols(["_text"]), [None]);
         assert_eq!((running.vmcoreinfo(), running.version()), (None, None));
         assert!(running.crash_notes().is_empty() && running.efi_runtime_map().is_empty());
+        assert!(running.firmware_memmap().is_empty());
     }
 }

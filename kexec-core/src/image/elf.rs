@@ -25,6 +25,7 @@ pub struct ElfKernel<'a> {
     memory: (PhysAddr, PhysAddr),
     pvh_entry: Option<PhysAddr>,
     pvh_reloc: Option<PvhReloc>,
+    is_linux: bool,
 }
 
 /// A PT_LOAD that has a length in memory.
@@ -69,8 +70,14 @@ impl<'a> ElfKernel<'a> {
         if header.phnum > MOST_PHDRS {
             return unsupported(Field::EPhnum, u64::from(header.phnum));
         }
-        let mut kernel =
-            Self { file, header, memory: (PhysAddr(0), PhysAddr(0)), pvh_entry: None, pvh_reloc: None };
+        let mut kernel = Self {
+            file,
+            header,
+            memory: (PhysAddr(0), PhysAddr(0)),
+            pvh_entry: None,
+            pvh_reloc: None,
+            is_linux: false,
+        };
         let mut memory: Option<(u64, u64)> = None;
         for item in ProgramHeaders::new(&file, header, 0)? {
             let (phdr, at) = item?;
@@ -111,7 +118,7 @@ impl<'a> ElfKernel<'a> {
         Ok(end)
     }
 
-    /// Looks for the PVH notes.
+    /// Looks for the notes of PVH and of Linux.
     fn read_notes(&mut self, phdr: &ProgramHeader, at: u64) -> Result<(), Error> {
         let end = phdr.p_offset.checked_add(phdr.p_filesz);
         if end.is_none_or(|end| end > len_of(self.file.len())) {
@@ -128,10 +135,18 @@ impl<'a> ElfKernel<'a> {
                 (b"Xen", XEN_ELFNOTE_PHYS32_RELOC) => {
                     self.pvh_reloc = Some(read_pvh_reloc(self.file, &note, endian)?);
                 }
+                (b"Linux", _) => self.is_linux = true,
                 _ => {}
             }
         }
         Ok(())
+    }
+
+    /// Whether a note says that this is Linux: `LINUX_ELFNOTE_BUILD_SALT` and others of that name
+    /// (`include/linux/build-salt.h`, `include/linux/elfnote-lto.h`, Linux 6.12). Old kernels have none.
+    #[must_use]
+    pub fn is_linux(&self) -> bool {
+        self.is_linux
     }
 
     /// `e_machine`: one of the `EM_` numbers.

@@ -8,11 +8,12 @@
 //! `Documentation/arch/riscv/boot-image-header.rst`, `drivers/firmware/efi/libstub/zboot-header.S` (Linux 6.12), the
 //! System V gABI, the PE/COFF specification, and the UAPI group's Unified Kernel Image specification.
 
-mod arm64;
 mod bzimage;
 mod compression;
 mod elf;
 mod pe;
+mod raw;
+mod arm64;
 mod riscv;
 mod setup_header;
 #[cfg(test)]
@@ -25,6 +26,7 @@ pub use bzimage::{BzImage, KernelInfo};
 pub use compression::Compression;
 pub use elf::{ElfKernel, ElfLoad, ElfLoads, PvhReloc};
 pub use pe::{PeSection, PeSections};
+pub use raw::RawImage;
 pub use riscv::RiscvImage;
 pub use setup_header::{SetupHeader, xloadflags};
 pub use uki::Uki;

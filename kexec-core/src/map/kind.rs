@@ -119,9 +119,9 @@ pub enum RangeKind {
     /// RAM that the kernel uses freely: `System RAM`.
     SystemRam,
     /// RAM that a driver brought and may take away: `System RAM (kmem)`, `System RAM (virtio_mem)`. Part of a dump; the
-    /// next kernel is not told of it and finds it through the driver, so it is no place for one
+    /// next kernel is told of what lies beneath, and finds the RAM through the driver, so it is no place for one
     /// (`IORESOURCE_SYSRAM_DRIVER_MANAGED`, `include/linux/ioport.h`, Linux 6.12).
-    DriverManagedRam,
+    DriverManagedRam(Beneath),
     /// RAM that holds what must stay in place (`reserved` below `System RAM` in `/proc/iomem`, a device tree's
     /// reservations): part of a dump, no place for a kernel.
     ReservedRam,
@@ -143,13 +143,51 @@ pub enum RangeKind {
     SoftReserved,
 }
 
+/// What memory is to the firmware that a driver made RAM of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Beneath {
+    /// Nothing: the hypervisor's driver finds it by itself (virtio-mem).
+    Nothing,
+    /// [`RangeKind::Persistent`], given to the driver `kmem` as a device of `dax`.
+    Persistent,
+    /// [`RangeKind::PersistentLegacy`], given in the same way.
+    PersistentLegacy,
+    /// [`RangeKind::SoftReserved`], which the driver `kmem` takes.
+    SoftReserved,
+}
+
+impl Beneath {
+    /// What memory of this kind is to the firmware, under the RAM that a driver made of it.
+    #[must_use]
+    pub const fn of(kind: Option<RangeKind>) -> Self {
+        match kind {
+            Some(RangeKind::Persistent) => Self::Persistent,
+            Some(RangeKind::PersistentLegacy) => Self::PersistentLegacy,
+            Some(RangeKind::SoftReserved) => Self::SoftReserved,
+            Some(RangeKind::DriverManagedRam(beneath)) => beneath,
+            _ => Self::Nothing,
+        }
+    }
+
+    /// The kind of memory that firmware tells of; `None` where it tells of none.
+    #[must_use]
+    pub const fn kind(self) -> Option<RangeKind> {
+        match self {
+            Self::Nothing => None,
+            Self::Persistent => Some(RangeKind::Persistent),
+            Self::PersistentLegacy => Some(RangeKind::PersistentLegacy),
+            Self::SoftReserved => Some(RangeKind::SoftReserved),
+        }
+    }
+}
+
 impl RangeKind {
-    /// Every kind. Where a firmware's entries overlap, the kind that stands later here holds.
+    /// Every kind but driver-managed RAM, of which `/proc/iomem` alone tells. Where a firmware's entries overlap, the kind that stands later here holds.
     ///
     /// Source: `e820__update_table` (Linux 6.12): the highest type number wins.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 10] = [
         Self::SystemRam,
-        Self::DriverManagedRam,
         Self::ReservedRam,
         Self::CrashKernel,
         Self::Reserved,
@@ -170,7 +208,7 @@ impl RangeKind {
     /// Whether a dump of the machine holds this memory: RAM, less what a crash kernel was given.
     #[must_use]
     pub const fn is_dumped(self) -> bool {
-        matches!(self, Self::SystemRam | Self::DriverManagedRam | Self::ReservedRam)
+        matches!(self, Self::SystemRam | Self::DriverManagedRam(_) | Self::ReservedRam)
     }
 
     /// The kind's name in `/proc/iomem`.
@@ -178,7 +216,7 @@ impl RangeKind {
     pub const fn name(self) -> &'static str {
         match self {
             Self::SystemRam => "System RAM",
-            Self::DriverManagedRam => "driver-managed RAM",
+            Self::DriverManagedRam(_) => "driver-managed RAM",
             Self::ReservedRam => "reserved RAM",
             Self::CrashKernel => "Crash kernel",
             Self::Reserved => "Reserved",

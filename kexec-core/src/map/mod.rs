@@ -20,5 +20,5 @@ mod memory_map;
 #[cfg(test)]
 mod tests;
 
-pub use kind::{Range, RangeKind, Span};
+pub use kind::{Beneath, Range, RangeKind, Span};
 pub use memory_map::{MemoryMap, Merged};

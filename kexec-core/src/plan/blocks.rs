@@ -4,28 +4,28 @@ use vmcore_format::PhysAddr;
 use zerocopy::little_endian::U64;
 
 use crate::boot_params::{BootParams, BootParamsSegment, E820Entry};
-use crate::image::{BzImage, xloadflags};
-use crate::map::{Range, Span};
+use crate::map::Range;
 use crate::sources::e820;
 
-use super::memory::Told;
-use super::request::{MachineFacts, Request};
+use super::kernel::Kernel;
+use super::memory::{Capture, Told};
+use super::request::{Load, MachineFacts, Request};
 
 /// The boot parameters of the kernel. Their length depends on no address.
 pub(super) fn boot_block<'s>(
     request: &'s Request<'_>,
-    kernel: &BzImage<'_>,
+    kernel: &Kernel<'_>,
     params: &'s BootParams,
     command_line: &'s [u8],
     initrd: Option<(PhysAddr, u64)>,
-    elfcorehdr: Option<Span>,
+    capture: Option<Capture>,
 ) -> BootParamsSegment<'s, impl Iterator<Item = E820Entry> + Clone + 's> {
     BootParamsSegment {
         boot_params: params,
         command_line,
         initrd,
-        e820: Told::of(request.memory, elfcorehdr).map(entry),
-        efi: request.machine.efi.filter(|_| takes_efi(kernel)),
+        e820: told(request, capture).map(entry),
+        efi: request.machine.efi.filter(|_| kernel.takes_efi()),
         setup_data: request.machine.setup_data,
     }
 }
@@ -34,9 +34,12 @@ fn entry(range: Range) -> E820Entry {
     E820Entry { start: range.start, end: range.end, kind: e820::e820_type(range.kind) }
 }
 
-/// Whether the kernel takes EFI's runtime services from the kernel before it.
-pub(super) fn takes_efi(kernel: &BzImage<'_>) -> bool {
-    kernel.header().has_xloadflags(xloadflags::EFI_KEXEC)
+/// The memory that the kernel is told of.
+pub(super) fn told<'s>(request: &Request<'s>, capture: Option<Capture>) -> Told<'s> {
+    match request.load {
+        Load::Crash(_) => Told::of(request.memory, capture),
+        Load::Ordinary => Told::of(request.firmware.unwrap_or(request.memory), None),
+    }
 }
 
 /// Puts in `params` what only the running kernel knows.

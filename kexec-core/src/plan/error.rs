@@ -19,7 +19,12 @@ pub enum PlanError {
     NoElfcorehdr,
     /// The kernel image is none of those that this machine's loader can place.
     KernelKind,
-    /// The machine runs with 5-level page tables, with which this kernel can not be entered.
+    /// The kernel is an ELF kernel of which nothing says that it is Linux: how it is entered is not known.
+    NoLinux,
+    /// The caller's command line has an `elfcorehdr=`, and the plan has to add its own.
+    ElfcorehdrGiven,
+    /// The machine runs with 5-level page tables, with which this kernel can not be entered, or does not say that it can:
+    /// a `vmlinux` never says.
     FiveLevelPaging,
     /// No free memory is left for a segment.
     NoRoom {
@@ -59,6 +64,8 @@ impl PlanError {
             Self::NoRoom { .. } => 44,
             Self::ElfMagic { .. } => 45,
             Self::Refused { .. } => 46,
+            Self::NoLinux => 47,
+            Self::ElfcorehdrGiven => 48,
         }
     }
 }
@@ -82,8 +89,12 @@ impl fmt::Display for PlanError {
             Self::NoCrashRegion => f.write_str("no memory is set aside for a crash kernel (crashkernel=)"),
             Self::NoElfcorehdr => f.write_str("the elfcorehdr does not begin with the ELF magic"),
             Self::KernelKind => f.write_str("the kernel image is of a kind that can not be placed"),
+            Self::NoLinux => f.write_str("the ELF kernel has no note of Linux: how it is entered is not known"),
+            Self::ElfcorehdrGiven => f.write_str(
+                "the command line has an elfcorehdr= of its own: the plan adds that of the header that is loaded",
+            ),
             Self::FiveLevelPaging => f.write_str(
-                "this machine runs with 5-level page tables, the kernel can not be entered with them",
+                "this machine runs with 5-level page tables, the kernel does not say that it can be entered with them",
             ),
             Self::NoRoom { kind, size, align, limits } => {
                 write!(f, "no room for the {kind}: {size:#x} bytes on a multiple of {align:#x} in {limits}")

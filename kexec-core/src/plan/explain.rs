@@ -98,6 +98,9 @@ impl fmt::Display for Explanation {
             Self::NotHashed { kind: Mutable::Elfcorehdr } => {
                 f.write_str("digest: nothing of the elfcorehdr, which the running kernel keeps up to date")
             }
+            Self::NotHashed { kind: Mutable::Backup } => {
+                f.write_str("digest: nothing of the backup, to which the purgatory copies low memory")
+            }
             Self::EfiLeftOut => {
                 f.write_str("EFI: left out, the kernel can not take over its runtime services")
             }
@@ -135,6 +138,11 @@ impl fmt::Display for Reason {
                 "kernel_alignment, and not below pref_address, where it would move itself up"
             }
             Self::NotRelocatable => "it runs at its pref_address only",
+            Self::ProgramHeaders => "its p_paddr, where it was linked to run",
+            Self::PhysicalAlignment => {
+                "as its note XEN_ELFNOTE_PHYS32_RELOC says that it may be moved, as a whole"
+            }
+            Self::Backup => "the elfcorehdr says that low memory is there",
             Self::AboveLowMemory => "above 16 MiB, which the kernel may want for itself",
         })
     }

@@ -6,6 +6,7 @@ use zerocopy::IntoBytes;
 use zerocopy::little_endian::{U16, U32, U64};
 
 use crate::digest::Regions;
+use crate::elfcorehdr::Backup;
 use crate::object::Object;
 use crate::{Error, Field};
 
@@ -21,6 +22,7 @@ pub(super) struct Orders {
     pub(super) entry: PhysAddr,
     pub(super) boot_params: PhysAddr,
     pub(super) digest: [u8; 32],
+    pub(super) backup: Option<Backup>,
     pub(super) regions: Table,
 }
 
@@ -53,6 +55,12 @@ pub(super) fn link(
             object.set_symbol(image, b"sha256_digest", &digest(request, orders))?;
             object.set_symbol(image, b"entry64_regs", regs.of(orders).as_bytes())?;
             object.set_symbol(image, b"skip_checks", &u32::from(!request.check).to_le_bytes())?;
+            if let Some(backup) = orders.backup {
+                object.set_symbol(image, b"panic_kernel", &[1])?;
+                object.set_symbol(image, b"backup_start", &backup.copy.0.to_le_bytes())?;
+                object.set_symbol(image, b"backup_src_start", &backup.source.start.0.to_le_bytes())?;
+                object.set_symbol(image, b"backup_src_size", &backup.source.len().to_le_bytes())?;
+            }
             object.set_symbol(image, b"console_vga", &[u8::from(request.vga)])?;
             object.set_symbol(image, b"console_serial", &[u8::from(request.serial_port != 0)])?;
             if request.serial_port != 0 {
@@ -61,6 +69,11 @@ pub(super) fn link(
             }
         }
         Profile::Kernel => {
+            // It had symbols for a backup while the kernel's own loader made one, before Linux 5.5.
+            if let Some(backup) = orders.backup {
+                let field = Field::BackupRegion;
+                return Err(Error::Unsupported { field, value: backup.copy.0 }.into());
+            }
             let stack = stack_end(&object, at)?;
             let regs = Registers { stack, order: KERNEL_ORDER };
             object.set_symbol(image, b"purgatory_sha_regions", used(request, orders).as_bytes())?;
@@ -75,6 +88,10 @@ fn parameters(request: &Purgatory<'_>, orders: &Orders) -> Parameters {
     let mut parameters = Parameters::new(orders.entry.0, orders.boot_params.0);
     parameters.digest = orders.digest;
     parameters.regions = orders.regions;
+    if let Some(backup) = orders.backup {
+        parameters.backup_source = purgatory::Region::new(backup.source.start.0, backup.source.len());
+        parameters.backup_copy = U64::new(backup.copy.0);
+    }
     parameters.on_mismatch = request.on_mismatch.number();
     parameters.skip_check = u8::from(!request.check);
     parameters.vga = u8::from(request.vga);

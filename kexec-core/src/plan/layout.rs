@@ -8,8 +8,9 @@ use crate::hole::{self, Direction, Want};
 use crate::map::{MemoryMap, Span};
 use crate::segment::{Extent, PAGE, SEGMENT_MAX, SegmentKind};
 
+use super::blocks::len_of;
 use super::memory::placeable;
-use super::{PlanError, Segment, Source};
+use super::{PlanError, Request, Segment, Source};
 
 /// Why a segment may only be at some places.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,6 +26,12 @@ pub enum Reason {
     KernelHeader,
     /// The kernel can not be moved: it runs at its `pref_address` only.
     NotRelocatable,
+    /// A `vmlinux` that does not say that it may be moved.
+    ProgramHeaders,
+    /// A `vmlinux` that says by how much it may be moved.
+    PhysicalAlignment,
+    /// The elfcorehdr has its address.
+    Backup,
     /// Anywhere above the memory of old boot loaders.
     AboveLowMemory,
 }
@@ -42,12 +49,11 @@ pub struct Placement {
     pub reason: Reason,
 }
 
-/// A segment that has no place yet.
+/// Memory that has no place yet, for one or more segments.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Part<'a> {
+pub(super) struct Part {
+    /// What most of it is.
     pub(super) kind: SegmentKind,
-    pub(super) source: Source<'a>,
-    pub(super) bufsz: u64,
     pub(super) memsz: u64,
     pub(super) align: u64,
     /// The lowest and the highest address that the segment itself allows.
@@ -55,10 +61,29 @@ pub(super) struct Part<'a> {
     pub(super) reason: Reason,
 }
 
+/// A segment of a [`Part`].
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Piece<'a> {
+    pub(super) kind: SegmentKind,
+    pub(super) source: Source<'a>,
+    pub(super) bufsz: u64,
+    /// Whole pages, but for the last piece of a part.
+    pub(super) memsz: u64,
+}
+
+impl<'a> Piece<'a> {
+    /// A piece of the bytes of an input.
+    pub(super) fn input(kind: SegmentKind, bytes: &'a [u8], memsz: u64) -> Self {
+        Self { kind, source: Source::Input(bytes), bufsz: len_of(bytes.len()), memsz }
+    }
+}
+
 /// The segments that have their places.
 #[derive(Debug)]
 pub(super) struct Layout<'a> {
     memory: &'a MemoryMap<'a>,
+    /// What the next kernel is told is RAM, where that is not `memory`.
+    firmware: Option<&'a MemoryMap<'a>>,
     /// The crash region, if the segments go there.
     region: Option<Span>,
     /// Memory that is the running kernel's own: not for a segment.
@@ -69,17 +94,32 @@ pub(super) struct Layout<'a> {
 }
 
 impl<'a> Layout<'a> {
-    pub(super) const fn new(
-        memory: &'a MemoryMap<'a>,
+    pub(super) fn new(
+        request: &Request<'a>,
         region: Option<Span>,
         limits: Span,
         reserved: Option<Span>,
     ) -> Self {
-        Self { memory, region, reserved, limits, segments: Vec::new() }
+        let Request { memory, firmware, .. } = *request;
+        Self { memory, firmware, region, reserved, limits, segments: Vec::new() }
     }
 
-    /// Places `part` at the highest place that is free, and says where.
-    pub(super) fn place(&mut self, part: Part<'a>) -> Result<PhysAddr, PlanError> {
+    /// Places `part`, a segment of `source`, at the highest place that is free, and says where.
+    pub(super) fn place(
+        &mut self,
+        part: Part,
+        source: Source<'a>,
+        bufsz: u64,
+    ) -> Result<PhysAddr, PlanError> {
+        self.place_pieces(part, core::iter::once(Piece { kind: part.kind, source, bufsz, memsz: part.memsz }))
+    }
+
+    /// Places `part` at the highest place that is free, as segments that follow each other there, and says where.
+    pub(super) fn place_pieces(
+        &mut self,
+        part: Part,
+        pieces: impl Iterator<Item = Piece<'a>>,
+    ) -> Result<PhysAddr, PlanError> {
         let align = part.align.max(PAGE);
         let mut limits = part.limits.intersection(self.limits);
         if let Some(region) = self.region {
@@ -92,17 +132,30 @@ impl<'a> Layout<'a> {
         taken.extend(self.reserved);
         let direction = Direction::TopDown;
         let want = Want { size: memsz, align, limits, direction };
-        let ram = self.memory.merged(placeable).take_while(|_| self.region.is_none());
+        let ram = self.ram().take_while(|_| self.region.is_none());
         let mem = hole::find(ram.chain(self.region), &taken, want).ok_or(no_room)?;
-        let segment = Segment {
-            kind: part.kind,
-            extent: Extent { mem, memsz, bufsz: part.bufsz },
-            source: part.source,
-            placement: Placement { align, limits, direction, reason: part.reason },
-        };
-        let count = u64::try_from(SEGMENT_MAX).unwrap_or(u64::MAX).saturating_add(1);
-        self.segments.push(segment).map_err(|_| Refusal::TooManySegments { count })?;
+        let placement = Placement { align, limits, direction, reason: part.reason };
+        let mut at = mem;
+        for piece in pieces {
+            let memsz = piece.memsz.checked_next_multiple_of(PAGE).ok_or(no_room)?;
+            let extent = Extent { mem: at, memsz, bufsz: piece.bufsz };
+            let segment = Segment { kind: piece.kind, extent, source: piece.source, placement };
+            let count = len_of(SEGMENT_MAX).saturating_add(1);
+            self.segments.push(segment).map_err(|_| Refusal::TooManySegments { count })?;
+            at = at.checked_add(memsz).ok_or(no_room)?;
+        }
         Ok(mem)
+    }
+
+    /// The memory that an ordinary kernel may be loaded in: RAM of this kernel and of the next.
+    fn ram(&self) -> impl Iterator<Item = Span> {
+        let firmware = self.firmware;
+        self.memory.merged(placeable).flat_map(move |ram| {
+            let both = firmware
+                .into_iter()
+                .flat_map(move |firmware| firmware.merged(placeable).map(move |next| next.intersection(ram)));
+            both.chain(firmware.is_none().then_some(ram))
+        })
     }
 
     pub(super) fn into_segments(self) -> Vec<Segment<'a>, SEGMENT_MAX> {

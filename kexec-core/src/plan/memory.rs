@@ -2,6 +2,8 @@
 
 use vmcore_format::PhysAddr;
 
+use crate::elfcorehdr::Backup;
+use crate::hole::{self, Direction, Want};
 use crate::map::{MemoryMap, Range, RangeKind, Span};
 use crate::segment::PAGE;
 
@@ -9,69 +11,82 @@ use crate::segment::PAGE;
 /// first kernel keeps nothing there.
 const LOW_MEMORY: Span = Span::new(0, 0x10_0000);
 
+/// The end of the RAM that a BIOS counts as conventional.
+const CONVENTIONAL_END: u64 = 0xa_0000;
+
 /// The memory that one page of page tables maps, in bytes.
 const GIB: u64 = 1 << 30;
 
 /// The single pages that the running kernel takes for itself, and some to spare.
 const CONTROL_PAGES: u64 = 64;
 
+/// What a capture kernel finds in the crash regions and may not use; spans that are not there are empty.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Capture {
+    pub(super) elfcorehdr: Span,
+    /// Where the purgatory copied low memory to.
+    pub(super) backup: Span,
+}
+
 /// The memory that a kernel is told of, in ascending order; ranges of one kind that touch are one.
 ///
-/// A capture kernel may use low memory and the crash regions, but not the elfcorehdr; it is told of all memory that is
-/// no RAM. Any other kernel is told of the machine as it is.
+/// A capture kernel may use low memory and the crash regions, but not the elfcorehdr and the backup of low memory; it is
+/// told of all memory that is no RAM. Any other kernel is told of the machine as it is. RAM that a driver brought is
+/// told as what firmware says of it.
 #[derive(Debug, Clone)]
 pub struct Told<'a> {
     ranges: core::slice::Iter<'a, Range>,
-    /// The elfcorehdr of a capture kernel.
-    capture: Option<Span>,
-    /// The rest of a range that the elfcorehdr cut in two.
-    rest: Option<Range>,
+    /// For a capture kernel.
+    capture: Option<Capture>,
+    /// What is left of a crash region.
+    left: Span,
     next: Option<Range>,
 }
 
 impl<'a> Told<'a> {
-    pub(super) fn of(memory: &'a MemoryMap<'_>, capture: Option<Span>) -> Self {
-        Self { ranges: memory.ranges().iter(), capture, rest: None, next: None }
+    pub(super) fn of(memory: &'a MemoryMap<'_>, capture: Option<Capture>) -> Self {
+        Self { ranges: memory.ranges().iter(), capture, left: Span::default(), next: None }
     }
 
     /// The next piece, merged with nothing.
     fn piece(&mut self) -> Option<Range> {
-        if let Some(rest) = self.rest.take() {
-            return Some(rest);
-        }
         loop {
-            let range = *self.ranges.next()?;
-            if range.kind == RangeKind::DriverManagedRam {
-                continue;
+            if let Some(free) = self.free_piece() {
+                return Some(Range::new(free, RangeKind::SystemRam));
             }
-            let Some(elfcorehdr) = self.capture else {
-                let kind = if range.kind.is_ram() { RangeKind::SystemRam } else { range.kind };
-                return Some(Range { kind, ..range });
-            };
+            let range = *self.ranges.next()?;
             match range.kind {
-                RangeKind::SystemRam | RangeKind::ReservedRam => {
+                RangeKind::DriverManagedRam(beneath) => {
+                    if let Some(kind) = beneath.kind() {
+                        return Some(Range { kind, ..range });
+                    }
+                }
+                kind if !kind.is_ram() => return Some(range),
+                _ if self.capture.is_none() => return Some(Range { kind: RangeKind::SystemRam, ..range }),
+                RangeKind::CrashKernel => self.left = range.span(),
+                _ => {
                     let low = range.span().intersection(LOW_MEMORY);
                     if !low.is_empty() {
                         return Some(Range::new(low, RangeKind::SystemRam));
                     }
                 }
-                RangeKind::CrashKernel => {
-                    let below = Span { start: range.start, end: range.end.min(elfcorehdr.start) };
-                    let above = Span { start: range.start.max(elfcorehdr.end), end: range.end };
-                    let above = (!above.is_empty()).then(|| Range::new(above, RangeKind::SystemRam));
-                    if below.is_empty() {
-                        if above.is_some() {
-                            return above;
-                        }
-                    } else {
-                        // Where the elfcorehdr lies elsewhere, one of the two is the whole range.
-                        self.rest = above.filter(|_| below.end < range.end);
-                        return Some(Range::new(below, RangeKind::SystemRam));
-                    }
-                }
-                _ => return Some(range),
             }
         }
+    }
+
+    /// The next part of a crash region that a capture kernel may use.
+    fn free_piece(&mut self) -> Option<Span> {
+        let Capture { elfcorehdr, backup } = self.capture?;
+        let mut start = self.left.start;
+        // Every pass steps past one of the two, and none twice.
+        while let Some(used) = [elfcorehdr, backup].into_iter().find(|used| used.contains(start)) {
+            start = used.end;
+        }
+        let cuts = [elfcorehdr, backup].map(|used| used.start).into_iter().filter(|&cut| cut > start);
+        let end = cuts.fold(self.left.end, Ord::min);
+        let piece = Span { start, end };
+        self.left.start = end.max(start);
+        (!piece.is_empty()).then_some(piece)
     }
 }
 
@@ -95,6 +110,20 @@ impl Iterator for Told<'_> {
 pub(super) fn crash_region(memory: &MemoryMap<'_>) -> Option<(Span, usize)> {
     let regions = memory.iter_kind(RangeKind::CrashKernel).map(Range::span);
     Some((regions.clone().next_back()?, regions.count()))
+}
+
+/// Memory at the top of the crash region for what the kernel keeps in its first 640 KiB, where a capture kernel boots:
+/// needed where the running kernel does not keep that memory out of its own use (x86 before Linux 5.5).
+///
+/// `None` where there is no such RAM, no crash region, or no room in it, `limits` kept.
+#[must_use]
+pub fn low_memory_backup(memory: &MemoryMap<'_>, limits: Span) -> Option<Backup> {
+    let low = || memory.merged(RangeKind::is_ram).filter(|span| span.end.0 <= CONVENTIONAL_END);
+    let source = Span { start: low().next()?.start, end: low().last()?.end };
+    let (region, _) = crash_region(memory)?;
+    let want = Want { size: source.len(), align: PAGE, limits, direction: Direction::TopDown };
+    let copy = hole::find(core::iter::once(region), &[], want)?;
+    Some(Backup { source, copy })
 }
 
 /// The memory that an ordinary kernel may be loaded in: it is written when the running kernel is gone.

@@ -8,6 +8,7 @@ mod blocks;
 mod error;
 mod explain;
 mod guard;
+mod kernel;
 mod layout;
 mod memory;
 mod parts;
@@ -19,23 +20,24 @@ use heapless::Vec;
 use vmcore_format::PhysAddr;
 use vmcore_format::elf::EM_X86_64;
 
-use crate::boot_params::BootParams;
 use crate::check::{self, Refusal};
 use crate::command_line::CommandLine;
 use crate::digest::{Region, Regions};
-use crate::image::BzImage;
+use crate::elfcorehdr::Backup;
 use crate::map::Span;
 use crate::segment::{Extent, Fixed, Mutable, SEGMENT_MAX, SegmentKind};
 use crate::{Error, Field};
 
 use blocks::{boot_block, len_of};
 use layout::Layout;
+use memory::Capture;
 
 pub use crate::hole::Direction;
 pub use error::PlanError;
 pub use explain::Explanation;
+pub use kernel::Kernel;
 pub use layout::{Placement, Reason};
-pub use memory::Told;
+pub use memory::{Told, low_memory_backup};
 pub use request::{Elfcorehdr, Load, MachineFacts, Profile, Purgatory, Request, Running, Upkeep};
 
 /// A segment of a plan.
@@ -78,7 +80,7 @@ pub enum Source<'a> {
 #[derive(Debug, Clone)]
 pub struct Plan<'a> {
     request: Request<'a>,
-    kernel: BzImage<'a>,
+    kernel: Kernel<'a>,
     command_line: &'a [u8],
     segments: Vec<Segment<'a>, SEGMENT_MAX>,
     /// The crash region, and how many there are.
@@ -91,7 +93,7 @@ pub struct Plan<'a> {
 /// The addresses that segments say of each other.
 #[derive(Debug, Clone, Copy)]
 struct Places {
-    elfcorehdr: Option<Span>,
+    capture: Option<Capture>,
     boot_params: PhysAddr,
     initrd: Option<(PhysAddr, u64)>,
     /// The entry of purgatory.
@@ -117,8 +119,8 @@ impl<'a> Plan<'a> {
             let value = u64::from(request.running.e_machine);
             return Err(Error::Unsupported { field: Field::Machine, value }.into());
         }
-        let request = parts::unpack(request)?;
-        let kernel = parts::kernel_of(&request)?;
+        let (request, microcode) = parts::unpack(request)?;
+        let kernel = Kernel::of(&request)?;
         let reach = Span::new(0, request.running.memory_limit());
         let limits = request.limits.intersection(reach);
         let region = match request.load {
@@ -126,36 +128,47 @@ impl<'a> Plan<'a> {
             Load::Crash(_) => Some(memory::crash_region(request.memory).ok_or(PlanError::NoCrashRegion)?),
         };
         let control = region.map(|(region, _)| parts::control_room(&request, region));
-        let mut layout = Layout::new(request.memory, region.map(|(region, _)| region), limits, control);
+        let mut layout = Layout::new(&request, region.map(|(region, _)| region), limits, control);
 
-        let elfcorehdr = match request.load {
-            Load::Crash(header) => Some(parts::place_elfcorehdr(&mut layout, &header)?),
+        let capture = match request.load {
+            Load::Crash(header) => Some(parts::place_capture(&mut layout, &header)?),
             Load::Ordinary => None,
         };
         let mut line = CommandLine::new(line, request.command_line)?;
-        if let Some(at) = elfcorehdr {
-            line.add("elfcorehdr", format_args!("{:#x}", at.start.0))?;
+        if let Some(Capture { elfcorehdr, .. }) = capture {
+            if line.has("elfcorehdr") {
+                return Err(PlanError::ElfcorehdrGiven);
+            }
+            line.add("elfcorehdr", format_args!("{:#x}", elfcorehdr.start.0))?;
         }
         line.check(kernel.cmdline_size())?;
         let command_line = line.into_bytes();
 
         let (entry, taken) = parts::place_purgatory(&mut layout, &request)?;
         let (boot_params, scratch_len) =
-            parts::place_boot_params(&mut layout, &request, &kernel, command_line, elfcorehdr, taken)?;
-        let kernel_entry = parts::place_kernel(&mut layout, &kernel)?;
-        let initrd = parts::place_initrd(&mut layout, &request, &kernel)?;
-        let places = Places { elfcorehdr, boot_params, initrd, entry, kernel_entry, scratch_len };
+            parts::place_boot_params(&mut layout, &request, &kernel, command_line, capture, taken)?;
+        let kernel_entry = kernel.place(&mut layout)?;
+        let initrd = parts::place_initrd(&mut layout, &request, microcode, &kernel)?;
+        let places = Places { capture, boot_params, initrd, entry, kernel_entry, scratch_len };
         let segments = layout.into_segments();
         let plan = Self { request, kernel, command_line, segments, region, control, places };
         plan.check()?;
         Ok(plan)
     }
 
+    /// Refuses what the running kernel would take for the elfcorehdr. It looks for one in a crash kernel only.
+    fn no_elf_magic(&self, kind: SegmentKind, bytes: &[u8]) -> Result<(), PlanError> {
+        match self.request.load {
+            Load::Crash(_) => parts::no_elf_magic(kind, bytes),
+            Load::Ordinary => Ok(()),
+        }
+    }
+
     /// Checks the plan as the running kernel will check it.
     fn check(&self) -> Result<(), PlanError> {
         for segment in &self.segments {
             if let Source::Input(bytes) = segment.source {
-                parts::no_elf_magic(segment.kind, bytes)?;
+                self.no_elf_magic(segment.kind, bytes)?;
             }
         }
         let extents: Vec<Extent, SEGMENT_MAX> = self.segments.iter().map(|segment| segment.extent).collect();
@@ -214,14 +227,14 @@ impl<'a> Plan<'a> {
 
     /// The kernel image, also where it came in a unified kernel image.
     #[must_use]
-    pub fn kernel(&self) -> &BzImage<'a> {
+    pub fn kernel(&self) -> &Kernel<'a> {
         &self.kernel
     }
 
     /// The memory that the kernel is told of.
     #[must_use]
     pub fn told(&self) -> Told<'a> {
-        Told::of(self.request.memory, self.places.elfcorehdr)
+        blocks::told(&self.request, self.places.capture)
     }
 
     /// The length in bytes of the scratch that [`encode`](Self::encode) needs.
@@ -240,7 +253,7 @@ impl<'a> Plan<'a> {
         let needed = len_of(self.places.scratch_len);
         let scratch = scratch.get_mut(..self.places.scratch_len).ok_or(Error::BufferTooSmall { needed })?;
         scratch.fill(0);
-        let mut params = BootParams::of_bzimage(&self.kernel);
+        let mut params = self.kernel.boot_params();
         blocks::take_over(&mut params, &self.request.machine);
         for segment in &self.segments {
             if let (SegmentKind::Fixed(Fixed::BootBlock), Source::Scratch { start, end }) =
@@ -252,11 +265,11 @@ impl<'a> Plan<'a> {
                     &params,
                     self.command_line,
                     self.places.initrd,
-                    self.places.elfcorehdr,
+                    self.places.capture,
                 );
                 let out = scratch.get_mut(start..end).ok_or(Error::BufferTooSmall { needed })?;
                 block.encode(segment.extent.mem, out)?;
-                parts::no_elf_magic(segment.kind, out)?;
+                self.no_elf_magic(segment.kind, out)?;
             }
         }
         let regions = self.regions(scratch)?;
@@ -265,6 +278,7 @@ impl<'a> Plan<'a> {
             entry: self.places.kernel_entry,
             boot_params: self.places.boot_params,
             digest,
+            backup: self.backup(),
             regions: guard::table(&regions),
         };
         drop(regions);
@@ -274,10 +288,18 @@ impl<'a> Plan<'a> {
             {
                 let out = scratch.get_mut(start..end).ok_or(Error::BufferTooSmall { needed })?;
                 guard::link(&self.request.purgatory, segment.extent.mem, &orders, out)?;
-                parts::no_elf_magic(segment.kind, out)?;
+                self.no_elf_magic(segment.kind, out)?;
             }
         }
         Ok(digest)
+    }
+
+    /// What the purgatory copies.
+    fn backup(&self) -> Option<Backup> {
+        match self.request.load {
+            Load::Crash(header) => header.backup,
+            Load::Ordinary => None,
+        }
     }
 
     /// The bytes of one of the [`segments`](Self::segments), `scratch` being what [`encode`](Self::encode) filled.
@@ -334,13 +356,13 @@ impl<'a> Plan<'a> {
             SegmentKind::Fixed(_) => Explanation::Hashed { kind: segment.kind, len: segment.extent.bufsz },
             SegmentKind::Mutable(kind) => Explanation::NotHashed { kind },
         });
-        let left_out = (self.request.machine.efi.is_some() && !blocks::takes_efi(&self.kernel))
+        let left_out = (self.request.machine.efi.is_some() && !self.kernel.takes_efi())
             .then_some(Explanation::EfiLeftOut);
         let ends = [
             Explanation::CommandLine {
                 len: len_of(self.command_line.len()),
                 max: self.kernel.cmdline_size(),
-                elfcorehdr: self.places.elfcorehdr.map(|span| span.start),
+                elfcorehdr: self.places.capture.map(|capture| capture.elfcorehdr.start),
             },
             Explanation::Entry { purgatory: self.places.entry, kernel: self.places.kernel_entry },
         ];

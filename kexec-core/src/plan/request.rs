@@ -4,6 +4,7 @@ use vmcore_format::PhysAddr;
 
 use crate::boot_params::{BootParams, EfiRuntime, SetupData};
 use crate::check;
+use crate::elfcorehdr::Backup;
 use crate::map::{MemoryMap, RangeKind, Span};
 use crate::segment::PAGE;
 
@@ -12,7 +13,7 @@ use crate::segment::PAGE;
 pub struct Request<'a> {
     /// When the kernel is entered.
     pub load: Load<'a>,
-    /// The kernel image, the whole file: a bzImage, or a unified kernel image that holds one.
+    /// The kernel image, the whole file: a bzImage, a `vmlinux`, or a unified kernel image that holds one of them.
     pub kernel: &'a [u8],
     /// The initrd, the whole file; empty for none. A unified kernel image may bring its own.
     pub initrd: &'a [u8],
@@ -21,6 +22,11 @@ pub struct Request<'a> {
     /// The memory of the machine, as the running kernel sees it, with its crash regions
     /// ([`RangeKind::CrashKernel`]).
     pub memory: &'a MemoryMap<'a>,
+    /// The memory of the machine, as its firmware told the running kernel ([`firmware_memmap`]): what an ordinary kernel
+    /// is told instead of [`memory`](Self::memory), which the running kernel may have changed. A capture kernel is not.
+    ///
+    /// [`firmware_memmap`]: crate::sources::firmware_memmap
+    pub firmware: Option<&'a MemoryMap<'a>>,
     /// The addresses that the caller allows; [`Request::ANYWHERE`] to allow all.
     pub limits: Span,
     /// What runs between the two kernels.
@@ -65,6 +71,8 @@ pub struct Elfcorehdr<'a> {
     pub bytes: &'a [u8],
     /// Who may change it.
     pub upkeep: Upkeep,
+    /// Low memory that the purgatory copies, as the header says it: [`low_memory_backup`](super::low_memory_backup).
+    pub backup: Option<Backup>,
 }
 
 /// Who keeps a loaded elfcorehdr up to date.

@@ -54,7 +54,7 @@ pub const fn e820_type(kind: RangeKind) -> u32 {
         RangeKind::SoftReserved => 0xefff_ffff,
         RangeKind::Reserved
         | RangeKind::ReservedRam
-        | RangeKind::DriverManagedRam
+        | RangeKind::DriverManagedRam(_)
         | RangeKind::CrashKernel => 2,
     }
 }

@@ -5,7 +5,7 @@
 
 use super::firmware_memmap::{hexadecimal, kind};
 use super::paint;
-use crate::map::{MemoryMap, Range, RangeKind, Span};
+use crate::map::{Beneath, MemoryMap, Range, RangeKind, Span};
 use crate::{Error, Field};
 
 /// Where the running kernel's own image lies, as far as `/proc/iomem` says. It stays `System RAM` in the map.
@@ -26,7 +26,8 @@ pub struct KernelImage {
 /// Paints what `text`, the bytes of `/proc/iomem`, says of memory over `map`, and answers with where the kernel lies.
 ///
 /// A line counts at any depth, and deeper lines lie on top. `System RAM` with `(kmem)` or `(virtio_mem)` after
-/// it is [`RangeKind::DriverManagedRam`]; every `Crash kernel` is its own kind; `reserved` inside RAM is [`RangeKind::ReservedRam`], but a `GART` is none.
+/// it is [`RangeKind::DriverManagedRam`], which keeps what kind of memory the lines around it told of; every
+/// `Crash kernel` is its own kind; `reserved` inside RAM is [`RangeKind::ReservedRam`], but a `GART` is none.
 /// Devices and other names are skipped.
 ///
 /// # Errors
@@ -91,14 +92,16 @@ fn paint_line(line: &Line<'_>, map: &mut MemoryMap<'_>) -> Result<(), Error> {
         b"Crash kernel" => RangeKind::CrashKernel,
         // The aperture of an AGP bridge inside RAM: a read of it may stop the machine.
         b"GART" => return map.set(Range::new(line.span(), RangeKind::Reserved)),
-        name if name.starts_with(b"System RAM (") => RangeKind::DriverManagedRam,
+        name if name.starts_with(b"System RAM (") => {
+            RangeKind::DriverManagedRam(Beneath::of(map.kind_at(line.span().start)))
+        }
         name => match kind(name) {
             Some(kind) => kind,
             None => return Ok(()),
         },
     };
     let kind = match (kind, map.kind_at(line.span().start)) {
-        (RangeKind::Reserved, Some(RangeKind::CrashKernel | RangeKind::DriverManagedRam)) => return Ok(()),
+        (RangeKind::Reserved, Some(RangeKind::CrashKernel | RangeKind::DriverManagedRam(_))) => return Ok(()),
         (RangeKind::Reserved, Some(around)) if around.is_ram() => RangeKind::ReservedRam,
         (kind, _) => kind,
     };

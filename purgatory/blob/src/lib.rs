@@ -5,7 +5,7 @@
 //! kernel. State of the kernel's entry (`Documentation/arch/x86/boot.rst`, "64-bit boot protocol"): the same, with
 //! CS 0x10, DS, ES and SS 0x18, and rsi at `boot_params`.
 //!
-//! The object uses its own sections, the regions of its parameters, the ports of a UART, the text screen and the
+//! The object uses its own sections, the regions and the backup of its parameters, the ports of a UART, the text screen and the
 //! ports of a reset, and nothing else. It is the one place of the project's loader that needs `unsafe`: it is the
 //! bottom of the stack.
 #![no_std]
@@ -24,11 +24,19 @@ use purgatory::{OnMismatch, Parameters, Verdict, message, verify};
 #[unsafe(link_section = ".data.kcapture_parameters")]
 static mut kcapture_parameters: Parameters = Parameters::UNSET;
 
-/// Checks and decides; returns where the kernel is to be entered.
+/// Checks and decides; returns where the kernel is to be entered, after the memory that it uses was copied.
 ///
 /// Called once, by the entry code, on this object's stack.
 #[unsafe(no_mangle)]
 extern "C" fn purgatory_main(parameters: &Parameters) {
+    check(parameters);
+    if let Some((from, to, len)) = parameters.backup() {
+        memory::copy(from, to, len);
+    }
+}
+
+/// Returns where the kernel is to be entered.
+fn check(parameters: &Parameters) {
     let screen = (parameters.vga != 0).then_some(Screen);
     let baud = parameters.serial_baud.get();
     let mut console = Console::new(Ports, parameters.serial_port.get(), baud, screen);

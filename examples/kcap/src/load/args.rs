@@ -28,7 +28,7 @@ pub(crate) struct LoadArgs {
     /// Plan here, guard it with our purgatory: kexec_load (the default)
     #[arg(short = 'c', long = "load-syscall", overrides_with_all = ["file_syscall", "auto"])]
     pub(crate) load_syscall: bool,
-    /// As -s; where the kernel cannot do that, as -c
+    /// As -s; where the kernel cannot do that, as -c, which is planned first
     #[arg(short = 'a', long = "auto", overrides_with_all = ["file_syscall", "load_syscall"],
           conflicts_with_all = ["on_mismatch", "serial", "mem_min", "mem_max", "hotplug", "no_checks", "console_vga", "dry_run", "json"])]
     pub(crate) auto: bool,
@@ -62,7 +62,8 @@ impl KindArgs {
 /// What is started.
 #[derive(Debug, Args)]
 pub(crate) struct ImageArgs {
-    /// The kernel: a bzImage, or a unified kernel image that holds one; with -s, what the running kernel takes
+    /// The kernel: a bzImage, a vmlinux, or a unified kernel image that holds one of them; with -s, what the running
+    /// kernel takes
     #[arg(value_name = "KERNEL")]
     pub(crate) kernel: PathBuf,
     /// The initial RAM disk
@@ -138,10 +139,14 @@ pub(crate) struct PlanArgs {
     /// The machine's memory, as its /proc/iomem says it
     #[arg(long, value_name = "FILE", required_unless_present = "root")]
     pub(crate) iomem: Option<PathBuf>,
+    /// What its firmware says of memory, which an ordinary kernel is told: a copy of its /sys/firmware/memmap
+    #[arg(long, value_name = "FOLDER", conflicts_with = "panic")]
+    pub(crate) firmware_memmap: Option<PathBuf>,
     /// Where its CPUs leave their notes: a line `ADDRESS SIZE` each, hexadecimal and decimal as in /sys
     #[arg(long, value_name = "FILE")]
     pub(crate) notes: Option<PathBuf>,
-    /// A copy of /proc and /sys of the machine in a folder; / for this one
+    /// A copy of /proc and /sys of the machine in a folder; / for this one. Its kernel's release says whether low memory
+    /// must be backed up (Linux before 5.5); without it a newer one is planned for
     #[arg(long, value_name = "FOLDER")]
     pub(crate) root: Option<PathBuf>,
     /// Print JSON

@@ -5,15 +5,56 @@ use std::ffi::CString;
 use std::fs::{self, File};
 use std::path::Path;
 
-use host::kexec::{self, Kind, State};
+use host::kexec::{self, Call, Kind, State};
 use kexec_core::image::{self, Image};
 
 use super::args::ImageArgs;
 use super::state;
-use crate::exit::Failure;
+use crate::exit::{Exit, Failure};
+
+/// Loads it, whatever we could plan (`-s`).
+pub(super) fn load(image: &ImageArgs, line: &str, kind: Kind) -> Result<Exit, Failure> {
+    if let Some(why) = would_lose(image, line, kind)? {
+        return Err(Failure::new(why));
+    }
+    call(image, line, kind)?.map_err(|code| state::refused(Call::FileLoad, code, kind, ""))?;
+    Ok(Exit::Done)
+}
+
+/// Loads it where the kernel takes it (`-a`), and answers whether it did. The caller has a plan for where it does not: so
+/// the crash kernel that is loaded, which the kernel forgets before it looks at the image, is not lost for nothing.
+pub(super) fn try_first(image: &ImageArgs, line: &str, kind: Kind) -> Result<bool, Failure> {
+    if would_lose(image, line, kind)?.is_some() {
+        return Ok(false);
+    }
+    match call(image, line, kind)? {
+        Ok(()) => Ok(true),
+        Err(code) if kexec::is_worth_another_way(code) => Ok(false),
+        Err(code) => Err(state::refused(Call::FileLoad, code, kind, "")),
+    }
+}
+
+/// What `-a` does where the planner refused: the kernel's way is the only one, and is tried where nothing can be lost by
+/// it, or where our planner could never have helped.
+pub(super) fn without_a_plan(
+    image: &ImageArgs,
+    line: &str,
+    kind: Kind,
+    why: Failure,
+) -> Result<Exit, Failure> {
+    if ARCH == "x86_64" && kind == Kind::Crash && is_crash_loaded() {
+        let stays = "the crash kernel that is loaded stays; -s lets the kernel alone decide";
+        return Err(Failure::new(format!("{why}; {stays}")));
+    }
+    match call(image, line, kind)? {
+        Ok(()) => Ok(Exit::Done),
+        Err(code) if kexec::is_worth_another_way(code) => Err(why),
+        Err(code) => Err(state::refused(Call::FileLoad, code, kind, "")),
+    }
+}
 
 /// The errno if the kernel refuses.
-pub(super) fn call(image: &ImageArgs, line: &str, kind: Kind) -> Result<Result<(), i32>, Failure> {
+fn call(image: &ImageArgs, line: &str, kind: Kind) -> Result<Result<(), i32>, Failure> {
     let open = |path: &Path| File::open(path).map_err(|error| Failure::with_path(path, &error));
     let kernel = open(&image.kernel)?;
     let initrd = image.initrd.as_deref().map(open).transpose()?;
@@ -23,10 +64,14 @@ pub(super) fn call(image: &ImageArgs, line: &str, kind: Kind) -> Result<Result<(
     Ok(kexec::kexec_file_load(Some(&kernel), initrd.as_ref(), &line, flags))
 }
 
+fn is_crash_loaded() -> bool {
+    State::read().ok().and_then(|state| state.crash_loaded) == Some(true)
+}
+
 /// Why the crash kernel that is loaded would be lost for nothing: the kernel forgets it before it looks at the image.
 /// `None` where none is loaded, and where the kernel will take the image as far as we know its rules.
-pub(super) fn would_lose(image: &ImageArgs, line: &str) -> Result<Option<String>, Failure> {
-    if ARCH != "x86_64" || State::read().ok().and_then(|state| state.crash_loaded) != Some(true) {
+fn would_lose(image: &ImageArgs, line: &str, kind: Kind) -> Result<Option<String>, Failure> {
+    if ARCH != "x86_64" || kind != Kind::Crash || !is_crash_loaded() {
         return Ok(None);
     }
     let path = &image.kernel;

@@ -3,10 +3,13 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use host::kexec::{Area, Running, State};
+use host::kexec::{Area, FirmwareEntry, Running, State};
+use kexec_core::Error;
 use kexec_core::boot_params::{BootParams, EfiMemoryDescriptor, EfiRuntime};
-use kexec_core::elfcorehdr::{Builder, DirectMap, KernelText, NoteBuffer};
-use kexec_core::map::{MemoryMap, Range, Span};
+use kexec_core::elfcorehdr::{Backup, Builder, DirectMap, KernelText, NoteBuffer};
+use kexec_core::map::{MemoryMap, Range, RangeKind, Span};
+use kexec_core::plan::low_memory_backup;
+use kexec_core::sources::firmware_memmap;
 use kexec_core::sources::iomem::{self, KernelImage};
 use vmcore_format::elf::EM_X86_64;
 use vmcore_format::{Class, Endian, Layout, PhysAddr, VirtAddr};
@@ -25,6 +28,8 @@ pub(crate) struct Machine {
     pub(crate) iomem: Vec<u8>,
     /// Where `iomem` was read.
     pub(crate) iomem_path: PathBuf,
+    /// What firmware says of memory; empty where it says nothing, or where the kernel learned of more than it.
+    pub(crate) firmware: Vec<FirmwareEntry>,
     pub(crate) notes: Vec<NoteBuffer>,
     pub(crate) vmcoreinfo: Option<NoteBuffer>,
     pub(crate) page_offset: Option<u64>,
@@ -62,14 +67,8 @@ impl Machine {
         let path = root.join("proc/iomem");
         let iomem = running.iomem().map_err(|error| Failure::with_path(&path, &error))?;
         let cpuinfo = running.read("proc/cpuinfo").unwrap_or_default();
-        let cpuinfo = String::from_utf8_lossy(&cpuinfo);
-        let mut flags = cpuinfo
-            .lines()
-            .find(|line| line.starts_with("flags"))
-            .unwrap_or_default()
-            .split_ascii_whitespace();
-        let (five_level, gib_pages) =
-            (flags.clone().any(|flag| flag == "la57"), flags.any(|flag| flag == "pdpe1gb"));
+        let line = running.command_line().unwrap_or_default();
+        let paging = Paging::of(&String::from_utf8_lossy(&cpuinfo), &String::from_utf8_lossy(&line));
         let mut machine = Self {
             iomem,
             iomem_path: path,
@@ -81,8 +80,9 @@ impl Machine {
             version: running.version(),
             elfcorehdr_size: State::read_below(root).ok().and_then(|state| state.elfcorehdr_size),
             ram_pages: running.read("proc/meminfo").ok().and_then(|text| mem_total(&text)),
-            five_level,
-            gib_pages,
+            five_level: paging.five_level,
+            gib_pages: paging.gib_pages,
+            firmware: firmware(&running, &String::from_utf8_lossy(&line)),
             ..Self::default()
         };
         machine.virtual_addresses(&running);
@@ -94,6 +94,7 @@ impl Machine {
         root: Option<&Path>,
         iomem: Option<&Path>,
         notes: Option<&Path>,
+        firmware_memmap: Option<&Path>,
     ) -> Result<Self, Failure> {
         let mut machine = match (root, iomem) {
             (Some(root), None) => Self::read(root)?,
@@ -103,6 +104,13 @@ impl Machine {
         if let Some(path) = iomem {
             machine.iomem = fs::read(path).map_err(|error| Failure::with_path(path, &error))?;
             machine.iomem_path = path.to_owned();
+        }
+        if let Some(path) = firmware_memmap {
+            machine.firmware = FirmwareEntry::of_folder(path);
+            if machine.firmware.is_empty() {
+                let path = path.display();
+                return Err(Failure::new(format!("{path}: no folder 0, 1 ... of start, end and type")));
+            }
         }
         if let Some(path) = notes {
             let text = fs::read_to_string(path).map_err(|error| Failure::with_path(path, &error))?;
@@ -137,18 +145,39 @@ impl Machine {
         };
     }
 
-    /// Calls `work` with the memory map and where the kernel lies.
-    pub(crate) fn with_map<T>(
+    /// Calls `work` with the memory map, the firmware's where there is one, and where the kernel lies.
+    pub(crate) fn with_maps<T>(
         &self,
-        work: impl FnOnce(&MemoryMap<'_>, KernelImage) -> Result<T, Failure>,
+        work: impl FnOnce(&MemoryMap<'_>, Option<&MemoryMap<'_>>, KernelImage) -> Result<T, Failure>,
     ) -> Result<T, Failure> {
-        // Painting a range over another one leaves at most two pieces more.
         let lines = self.iomem.split(|byte| *byte == b'\n').count();
-        let mut table = vec![Range::EMPTY; lines.saturating_mul(2).saturating_add(1)];
+        let mut table = table_for(lines);
         let mut map = MemoryMap::new(&mut table);
         let kernel = iomem::parse(&self.iomem, &mut map)
             .map_err(|error| Failure::new(format!("{}: {error}", self.iomem_path.display())))?;
-        work(&map, kernel)
+        let mut firmware_table = table_for(self.firmware.len().saturating_add(lines));
+        let mut firmware = MemoryMap::new(&mut firmware_table);
+        self.firmware_map(&map, &mut firmware)
+            .map_err(|error| Failure::new(format!("the firmware's memory map: {error}")))?;
+        work(&map, Some(&firmware).filter(|firmware| !firmware.is_empty()), kernel)
+    }
+
+    /// The firmware's map, less what the running kernel found out to be none of its RAM: tables of EFI that must
+    /// outlive it (`efi_mem_reserve`, Linux 6.12) are in its own map only.
+    fn firmware_map(&self, running: &MemoryMap<'_>, firmware: &mut MemoryMap<'_>) -> Result<(), Error> {
+        let entries = self.firmware.iter().map(|entry| firmware_memmap::Entry {
+            start: &entry.start,
+            end: &entry.end,
+            kind: &entry.kind,
+        });
+        firmware_memmap::parse(entries, firmware)?;
+        let ram: Vec<Range> = firmware.iter_kind(RangeKind::SystemRam).collect();
+        for reserved in running.iter_kind(RangeKind::Reserved) {
+            for range in &ram {
+                firmware.set(Range::new(range.span().intersection(reserved.span()), RangeKind::Reserved))?;
+            }
+        }
+        Ok(())
     }
 
     /// The elfcorehdr of a crash kernel.
@@ -157,6 +186,7 @@ impl Machine {
         map: &'a MemoryMap<'a>,
         kernel: KernelImage,
         room: u64,
+        backup: Option<Backup>,
     ) -> Builder<'a> {
         Builder {
             layout: Layout { class: Class::Bits64, endian: Endian::Little },
@@ -166,10 +196,26 @@ impl Machine {
             text: self.kernel_text(kernel),
             direct_map: self.page_offset.map(|address| DirectMap::x86_64(VirtAddr(address))),
             ram: map,
-            exclude: &[Builder::LOW_MEMORY],
-            backup: None,
+            exclude: if backup.is_some() { &[] } else { &[Builder::LOW_MEMORY] },
+            backup,
             room,
         }
+    }
+
+    /// Where low memory is copied to before a capture kernel uses it, if the running kernel may keep anything there:
+    /// Linux before 5.5, by its release, as nothing else says it.
+    ///
+    /// A kernel whose release is not known, as in a plan from files, is taken for a newer one.
+    pub(crate) fn backup(&self, map: &MemoryMap<'_>, limits: Span) -> Result<Option<Backup>, Failure> {
+        if self.version.is_none_or(|version| version >= KEEPS_LOW_MEMORY) || !uses_low_memory(map) {
+            return Ok(None);
+        }
+        low_memory_backup(map, limits).map(Some).ok_or_else(|| {
+            Failure::new(
+                "the running kernel uses memory below 640 KiB (Linux before 5.5), and the crash region has no room for a copy \
+                of it",
+            )
+        })
     }
 
     fn kernel_text(&self, kernel: KernelImage) -> Option<KernelText> {
@@ -207,6 +253,43 @@ impl Machine {
     }
 }
 
+/// The release from which Linux keeps the first MiB out of use where it has a crash region
+/// (`reserve_crashkernel_low` and `crash_reserve_low_1M`, `arch/x86`).
+const KEEPS_LOW_MEMORY: (u32, u32) = (5, 5);
+
+fn uses_low_memory(map: &MemoryMap<'_>) -> bool {
+    map.merged(RangeKind::is_dumped).next().is_some_and(|span| span.overlaps(Builder::LOW_MEMORY))
+}
+
+/// Room for so many entries: painting a range over another one leaves at most two pieces more.
+fn table_for(entries: usize) -> Vec<Range> {
+    vec![Range::EMPTY; entries.saturating_mul(2).saturating_add(1)]
+}
+
+/// What firmware says of memory. Where the kernel took EFI's map in addition, `/proc/iomem` says more.
+fn firmware(running: &Running, line: &str) -> Vec<FirmwareEntry> {
+    if has_parameter(line, "add_efi_memmap") { Vec::new() } else { running.firmware_memmap() }
+}
+
+/// How the running kernel maps memory.
+struct Paging {
+    five_level: bool,
+    gib_pages: bool,
+}
+
+impl Paging {
+    /// By the text of `/proc/cpuinfo` and the kernel's command line, with which it does less than the CPU can.
+    fn of(cpuinfo: &str, line: &str) -> Self {
+        let flags = cpuinfo.lines().find(|line| line.starts_with("flags")).unwrap_or_default();
+        let has = |flag| flags.split_ascii_whitespace().any(|word| word == flag);
+        Self { five_level: has("la57"), gib_pages: has("pdpe1gb") && !has_parameter(line, "nogbpages") }
+    }
+}
+
+fn has_parameter(line: &str, name: &str) -> bool {
+    line.split_ascii_whitespace().take_while(|word| *word != "--").any(|word| word == name)
+}
+
 /// A buffer of notes.
 pub(crate) fn note(area: Area) -> NoteBuffer {
     NoteBuffer { paddr: PhysAddr(area.paddr), len: area.len }
@@ -237,4 +320,44 @@ fn efi(running: &Running) -> Option<Efi> {
         smbios: PhysAddr(running.efi_table("SMBIOS").unwrap_or_default()),
         runtime_map: runtime_map.filter(|map| !map.is_empty())?,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const IOMEM: &[u8] = b"00001000-0009fbff : System RAM\n00100000-3fffffff : System RAM\n\
+        \x20 1b000000-26ffffff : Crash kernel\n";
+
+    fn backup(iomem: &[u8], version: Option<(u32, u32)>, limits: Span) -> Result<Option<Backup>, Failure> {
+        let machine = Machine { iomem: iomem.to_vec(), version, ..Machine::default() };
+        machine.with_maps(|map, _, _| machine.backup(map, limits))
+    }
+
+    #[test]
+    fn what_an_old_kernel_keeps_below_640_kib_is_copied() {
+        let copied = Backup { source: Span::new(0x1000, 0x9_fc00), copy: PhysAddr(0x2700_0000 - 0x9_f000) };
+        let anywhere = Span::new(0, u64::MAX);
+        for version in [(5, 4), (4, 19)] {
+            assert_eq!(backup(IOMEM, Some(version), anywhere).ok(), Some(Some(copied)));
+        }
+        for version in [Some((5, 5)), Some((6, 1)), None] {
+            assert_eq!(backup(IOMEM, version, anywhere).ok(), Some(None));
+        }
+        let high = IOMEM.strip_prefix(b"00001000-0009fbff : System RAM\n").unwrap_or_default();
+        assert_eq!(backup(high, Some((5, 4)), anywhere).ok(), Some(None));
+        assert!(backup(IOMEM, Some((5, 4)), Span::new(0, 0x1b00_0000)).is_err());
+    }
+
+    #[test]
+    fn the_kernels_own_parameters_count_beside_the_cpus_flags() {
+        let paging = |flags: &str, line| {
+            let paging = Paging::of(&format!("processor\t: 0\nflags\t\t: fpu {flags} sse\n"), line);
+            (paging.five_level, paging.gib_pages)
+        };
+        assert_eq!(paging("la57 pdpe1gb", "quiet"), (true, true));
+        assert_eq!(paging("pdpe1gb", "quiet nogbpages"), (false, false));
+        assert_eq!(paging("pdpe1gb", "nogbpagesx -- nogbpages"), (false, true));
+        assert_eq!(paging("", ""), (false, false));
+    }
 }

@@ -12,7 +12,7 @@ mod file_load;
 use std::io::{self, Write};
 use std::path::Path;
 
-use host::kexec::{self, Call, Kind, LoadSegment, Running, State};
+use host::kexec::{self, Call, Kind, LoadSegment, Running};
 
 pub(crate) use state::{exec, status, unload};
 
@@ -25,22 +25,17 @@ use planning::{Files, Planned};
 pub(crate) fn run(args: &LoadArgs) -> Result<Exit, Failure> {
     let kind = args.kind.kind();
     let line = command_line(&args.image, kind, Path::new("/"))?;
-    if args.file_syscall || args.auto {
-        let lost = if kind == Kind::Crash { file_load::would_lose(&args.image, &line)? } else { None };
-        match lost {
-            // Planned here, the crash kernel that is loaded stays until the new one has passed.
-            Some(_) if args.auto => {}
-            Some(why) => return Err(Failure::new(why)),
-            None => match file_load::call(&args.image, &line, kind)? {
-                Ok(()) => return Ok(Exit::Done),
-                Err(code) if args.auto && kexec::is_worth_another_way(code) => {}
-                Err(code) => return Err(refused(Call::FileLoad, code, kind, "")),
-            },
-        }
+    if args.file_syscall {
+        return file_load::load(&args.image, &line, kind);
     }
-    let files = Files::read(&args.image.kernel, args.image.initrd.as_deref(), line)?;
+    let files = Files::read(&args.image.kernel, args.image.initrd.as_deref(), line.clone())?;
     let machine = Machine::read(Path::new("/"))?;
-    planning::with_plan(&files, kind, &args.planning, &machine, |planned| {
+    let mut has_plan = false;
+    let loaded = planning::with_plan(&files, kind, &args.planning, &machine, |planned| {
+        has_plan = true;
+        if args.auto && file_load::try_first(&args.image, &line, kind)? {
+            return Ok(Exit::Done);
+        }
         if !args.dry_run {
             load_segments(planned, kind)?;
         }
@@ -53,7 +48,11 @@ pub(crate) fn run(args: &LoadArgs) -> Result<Exit, Failure> {
             let _ = io::stderr().write_all(show::left_out(planned).as_bytes());
             Ok(Exit::Done)
         }
-    })
+    });
+    match loaded {
+        Err(why) if args.auto && !has_plan => file_load::without_a_plan(&args.image, &line, kind, why),
+        loaded => loaded,
+    }
 }
 
 /// `kcap plan`.
@@ -62,7 +61,12 @@ pub(crate) fn plan(args: &PlanArgs) -> Result<Exit, Failure> {
     let root = args.root.as_deref();
     let line = command_line(&args.image, kind, root.unwrap_or(Path::new("/")))?;
     let files = Files::read(&args.image.kernel, args.image.initrd.as_deref(), line)?;
-    let machine = Machine::of_files(root, args.iomem.as_deref(), args.notes.as_deref())?;
+    let machine = Machine::of_files(
+        root,
+        args.iomem.as_deref(),
+        args.notes.as_deref(),
+        args.firmware_memmap.as_deref(),
+    )?;
     planning::with_plan(&files, kind, &args.planning, &machine, |planned| {
         print(&if args.json { show::json_text(planned, kind, false) } else { show::plain_text(planned) })
     })
@@ -98,18 +102,8 @@ fn load_segments(planned: &Planned<'_>, kind: Kind) -> Result<(), Failure> {
     kexec::kexec_load(plan.entry().0, &segments, u64::from(plan.flags())).map_err(|code| {
         let hint =
             if code == EPERM { "; -s lets the kernel load by itself, which may be allowed" } else { "" };
-        refused(Call::Load, code, kind, hint)
+        state::refused(Call::Load, code, kind, hint)
     })
-}
-
-/// What the kernel refused, and whether the crash kernel that was loaded is gone with it.
-fn refused(call: Call, code: i32, kind: Kind, hint: &str) -> Failure {
-    let loaded = State::read().ok().and_then(|state| state.crash_loaded);
-    let lost = match (kind, loaded) {
-        (Kind::Crash, Some(false)) => "; no crash kernel is loaded now",
-        _ => "",
-    };
-    Failure::new(format!("{}{hint}{lost}", kexec::explain(call, code)))
 }
 
 /// The errno of what is not permitted.

@@ -7,7 +7,7 @@ use std::path::Path;
 use host::kexec::Kind;
 use kexec_core::boot_params::SetupData;
 use kexec_core::check;
-use kexec_core::elfcorehdr::Omitted;
+use kexec_core::elfcorehdr::{Backup, Omitted};
 use kexec_core::map::{MemoryMap, Span};
 use kexec_core::plan::{Elfcorehdr, Load, MachineFacts, Plan, Purgatory, Request, Running, Upkeep};
 use kexec_core::sources::iomem::KernelImage;
@@ -56,15 +56,16 @@ pub(crate) fn with_plan<T>(
     machine: &Machine,
     work: impl FnOnce(&Planned<'_>) -> Result<T, Failure>,
 ) -> Result<T, Failure> {
-    machine.with_map(|map, kernel| {
+    machine.with_maps(|map, firmware, kernel| {
         let upkeep = upkeep(options, machine)?;
-        let mut header = Vec::new();
-        let mut omitted = None;
+        let limits = Span::new(options.mem_min.unwrap_or(0), options.mem_max.unwrap_or(u64::MAX));
+        let (mut header, mut omitted, mut backup) = (Vec::new(), None, None);
         if kind == Kind::Crash {
-            (header, omitted) = elfcorehdr(machine, map, kernel, upkeep)?;
+            backup = machine.backup(map, limits)?;
+            (header, omitted) = elfcorehdr(machine, map, kernel, upkeep, backup)?;
         }
         let load = match kind {
-            Kind::Crash => Load::Crash(Elfcorehdr { bytes: &header, upkeep }),
+            Kind::Crash => Load::Crash(Elfcorehdr { bytes: &header, upkeep, backup }),
             Kind::Ordinary => Load::Ordinary,
         };
         let seed = random()?;
@@ -74,7 +75,8 @@ pub(crate) fn with_plan<T>(
             initrd: &files.initrd,
             command_line: files.line.as_bytes(),
             memory: map,
-            limits: Span::new(options.mem_min.unwrap_or(0), options.mem_max.unwrap_or(u64::MAX)),
+            firmware,
+            limits,
             purgatory: purgatory(options),
             running: running(machine, map),
             machine: MachineFacts {
@@ -110,12 +112,13 @@ fn elfcorehdr(
     map: &MemoryMap<'_>,
     kernel: KernelImage,
     upkeep: Upkeep,
+    backup: Option<Backup>,
 ) -> Result<(Vec<u8>, Option<Omitted>), Failure> {
     let room = match upkeep {
         Upkeep::Kernel { room } => room,
         Upkeep::Reload => 0,
     };
-    let builder = machine.elfcorehdr(map, kernel, room);
+    let builder = machine.elfcorehdr(map, kernel, room, backup);
     let failure = |error| Failure::new(format!("elfcorehdr: {error}"));
     let len = builder.encoded_len().map_err(failure)?;
     let mut bytes = vec![0; usize::try_from(len).unwrap_or(usize::MAX)];

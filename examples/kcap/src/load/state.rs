@@ -57,6 +57,16 @@ pub(crate) fn exec(_: &ExecArgs) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
+/// What the kernel refused, and whether the crash kernel that was loaded is gone with it.
+pub(super) fn refused(call: Call, code: i32, kind: Kind, hint: &str) -> Failure {
+    let loaded = State::read().ok().and_then(|state| state.crash_loaded);
+    let lost = match (kind, loaded) {
+        (Kind::Crash, Some(false)) => "; no crash kernel is loaded now",
+        _ => "",
+    };
+    Failure::new(format!("{}{hint}{lost}", kexec::explain(call, code)))
+}
+
 fn json_text(state: &State) -> String {
     let object = json!({
         "schema": "kcapture.status",

@@ -111,6 +111,84 @@ fn an_ordinary_kernel_is_planned_from_files() {
     );
 }
 
+/// What `plan --json` says of segments (name, first byte, length) and of memory (first byte, end, kind).
+type Told = (Vec<(String, u64, u64)>, Vec<(u64, u64, String)>);
+
+fn planned(folder: &Folder, line: &str) -> Told {
+    let output = kcap_in(folder, line);
+    assert_eq!(code(&output), 0, "{line}: {}", stderr(&output));
+    let plan: Value = serde_json::from_str(&stdout(&output)).unwrap();
+    let text = |value: &Value, key: &str| value[key].as_str().unwrap().to_owned();
+    let number = |value: &Value, key: &str| value[key].as_u64().unwrap();
+    let segments = plan["segments"].as_array().unwrap().iter();
+    let memory = plan["memory"].as_array().unwrap().iter();
+    (
+        segments.map(|s| (text(s, "kind"), number(s, "mem"), number(s, "memsz"))).collect(),
+        memory.map(|r| (number(r, "start"), number(r, "end"), text(r, "kind"))).collect(),
+    )
+}
+
+#[test]
+fn an_ordinary_kernel_is_told_what_firmware_says() {
+    let folder = folder();
+    // The machine was started with mem=512M, less what ACPI has, and a driver made RAM of what firmware set aside.
+    // Tables of EFI lie in what firmware calls RAM.
+    let tables = "00100000-1fef0fff : System RAM\n1fef1000-1fef1fff : Reserved\n1fef2000-1ffdbfff";
+    let kmem = "100000000-13fffffff : System RAM (kmem)\nfffc0000";
+    let iomem = IOMEM.replace("00100000-1ffdbfff", tables).replace("fffc0000", kmem);
+    folder.write("iomem", iomem.as_bytes());
+    for (number, (start, end, kind)) in [
+        ("0x100000000\n", "0x13fffffff\n", "Soft Reserved\n"),
+        ("0x1000\n", "0x9fbff\n", "System RAM\n"),
+        ("0x100000\n", "0x3ffdbfff\n", "System RAM\n"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        for (file, text) in [("start", start), ("end", end), ("type", kind)] {
+            folder.write(&format!("sys/firmware/memmap/{number}/{file}"), text.as_bytes());
+        }
+    }
+    let firmware = [
+        (0x1000, 0x9_fc00, "System RAM".to_owned()),
+        (0x10_0000, 0x1fef_1000, "System RAM".into()),
+        (0x1fef_1000, 0x1fef_2000, "Reserved".into()),
+        (0x1fef_2000, 0x3ffd_c000, "System RAM".into()),
+        (0x1_0000_0000, 0x1_4000_0000, "Soft Reserved".into()),
+    ];
+    let given = "plan --json --iomem @iomem --firmware-memmap @sys/firmware/memmap @kernel";
+    folder.write("proc/iomem", b"");
+    for line in [given, "plan --json --root @. --iomem @iomem @kernel"] {
+        let (segments, memory) = planned(&folder, line);
+        assert_eq!(memory, firmware);
+        assert!(segments.iter().all(|(_, start, len)| start + len <= 0x1ffd_c000), "{segments:x?}");
+    }
+    folder.write("proc/cmdline", b"quiet add_efi_memmap\n");
+    for line in ["plan --json --iomem @iomem @kernel", "plan --json --root @. --iomem @iomem @kernel"] {
+        assert_eq!(planned(&folder, line).1.len(), 7, "{line}");
+    }
+}
+
+#[test]
+fn an_old_kernel_has_its_low_memory_copied() {
+    let folder = folder();
+    folder.write("proc/iomem", IOMEM.as_bytes());
+    let low = |release: &[u8]| {
+        folder.write("proc/sys/kernel/osrelease", release);
+        let output = kcap_in(&folder, "plan -p --json --root @. @kernel");
+        let plan: Value = serde_json::from_str(&stdout(&output)).unwrap();
+        let phdrs = plan["elfcorehdr"]["program_headers"].as_array().unwrap();
+        let low = phdrs.iter().find(|phdr| phdr["p_paddr"].as_u64().unwrap() < 0x10_0000);
+        let backup = plan["segments"].as_array().unwrap().iter().find(|segment| segment["kind"] == "backup");
+        (
+            low.map(|phdr| (phdr["p_offset"].as_u64().unwrap(), phdr["p_memsz"].as_u64().unwrap())),
+            backup.map(|segment| segment["mem"].as_u64().unwrap()),
+        )
+    };
+    assert_eq!(low(b"5.4.0-150-generic\n"), (Some((0x16f6_1000, 0x9_ec00)), Some(0x16f6_1000)));
+    assert_eq!(low(b"6.1.0-56-cloud-amd64\n"), (None, None));
+}
+
 #[test]
 fn what_the_kernel_would_refuse_is_said_first() {
     let folder = folder();
@@ -118,6 +196,7 @@ fn what_the_kernel_would_refuse_is_said_first() {
     folder.write("hidden", b"00000000-00000000 : System RAM\n00000000-00000000 : Crash kernel\n");
     folder.write("cut", bzimage().get(..700).unwrap());
     folder.write("no-notes", b"cpu0\n");
+    folder.write("cut-memmap/0/start", b"0x1000\n");
     let long = "x".repeat(300);
     let longer = "x".repeat(5000);
     for (line, says) in [
@@ -131,6 +210,9 @@ fn what_the_kernel_would_refuse_is_said_first() {
         (&format!("plan -p --iomem @iomem --append {long} @kernel"), "255"),
         (&format!("plan -p --iomem @iomem --append {longer} @kernel"), "255"),
         ("plan -p --iomem @iomem --initrd @none @kernel", "none: No such file"),
+        ("plan -p --iomem @iomem --append elfcorehdr=0x1000 @kernel", "elfcorehdr= of its own"),
+        ("plan --iomem @iomem --firmware-memmap @none @kernel", "none: no folder 0"),
+        ("plan --iomem @iomem --firmware-memmap @cut-memmap @kernel", "the firmware's memory map: "),
     ] {
         let output = kcap_in(&folder, line);
         assert_eq!(code(&output), 1, "{line}: {}", stdout(&output));
@@ -154,6 +236,7 @@ fn what_does_not_go_together_is_wrong_usage() {
         "load --serial ttyUSB0 kernel",
         "load --on-mismatch panic kernel",
         "plan -p kernel",
+        "plan -p --iomem iomem --firmware-memmap memmap kernel",
         "unload -p -l",
     ] {
         let output = kcap(line.split_whitespace());

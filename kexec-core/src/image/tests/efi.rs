@@ -93,18 +93,21 @@ fn header_of(number: usize) -> usize {
 fn an_arm64_image() {
     let mut file = arm64();
     let Ok(Image::Arm64(image)) = identify(&file) else { panic!() };
-    assert_eq!((image.text_offset(), image.image_size(), image.file_len()), (0, 0x1_0000, 0x380));
+    assert_eq!(
+        (image.raw().text_offset(), image.raw().image_size(), image.raw().file_len()),
+        (0, 0x1_0000, 0x380)
+    );
     assert_eq!((image.page_size(), image.may_be_anywhere()), (Arm64PageSize::KiB4, true));
     assert!(!image.is_big_endian());
-    assert_eq!((image.kernel(), Image::Arm64(image).e_machine()), (&file[..], Some(EM_AARCH64)));
+    assert_eq!((image.raw().kernel(), Image::Arm64(image).e_machine()), (&file[..], Some(EM_AARCH64)));
     // Big-endian, 64 KiB pages; shorter in memory than the file.
     put(&mut file, 24, &[0x07]);
     put(&mut file, 8, &0x8_0000_u64.to_le_bytes());
     put(&mut file, 16, &0x300_u64.to_le_bytes());
     let Ok(Image::Arm64(image)) = identify(&file) else { panic!() };
-    assert_eq!((image.text_offset(), image.page_size()), (0x8_0000, Arm64PageSize::KiB64));
+    assert_eq!((image.raw().text_offset(), image.page_size()), (0x8_0000, Arm64PageSize::KiB64));
     assert_eq!((image.is_big_endian(), image.may_be_anywhere()), (true, false));
-    assert_eq!(image.kernel(), &file[..0x300]);
+    assert_eq!(image.raw().kernel(), &file[..0x300]);
     // Without the EFI stub only the header says anything.
     let mut plain = std::vec![0; 64];
     put(&mut plain, 16, &[0x40]);
@@ -130,8 +133,11 @@ fn an_arm64_image() {
 fn a_riscv_image() {
     let file = riscv();
     let Ok(Image::Riscv(image)) = identify(&file) else { panic!() };
-    assert_eq!((image.text_offset(), image.image_size(), image.version()), (0x20_0000, 0x1_0000, 2));
-    assert_eq!((image.kernel(), Image::Riscv(image).e_machine()), (&file[..], Some(EM_RISCV)));
+    assert_eq!(
+        (image.raw().text_offset(), image.raw().image_size(), image.version()),
+        (0x20_0000, 0x1_0000, 2)
+    );
+    assert_eq!((image.raw().kernel(), Image::Riscv(image).e_machine()), (&file[..], Some(EM_RISCV)));
     every_cut_is_refused(&file);
     refusals(
         &file,

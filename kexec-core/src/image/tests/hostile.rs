@@ -29,8 +29,8 @@ fn walk(image: Image<'_>, file: &[u8]) {
             assert_eq!(kernel.memory().end.0, end);
             assert!(kernel.memory().contains(&kernel.entry().unwrap()));
         }
-        Image::Arm64(image) => inside(image.kernel(), file),
-        Image::Riscv(image) => inside(image.kernel(), file),
+        Image::Arm64(image) => inside(image.raw().kernel(), file),
+        Image::Riscv(image) => inside(image.raw().kernel(), file),
         Image::Zboot(image) => inside(image.payload(), file),
         Image::Uki(image) => {
             for section in image.sections() {

@@ -4,10 +4,13 @@ use std::vec;
 use std::vec::Vec;
 
 use purgatory::{Parameters, Verdict};
+use vmcore_format::PhysAddr;
 use zerocopy::FromBytes as _;
 
 use super::inputs::*;
 use crate::boot_params::BootParams;
+use crate::elfcorehdr::Backup;
+use crate::map::Span;
 use crate::object::Object;
 use crate::plan::{Plan, PlanError, Profile, Upkeep};
 use crate::{Error, segment::SegmentKind};
@@ -46,7 +49,7 @@ fn find<'m>(memory: &'m Memory, name: &str) -> &'m (SegmentKind, u64, Vec<u8>) {
 fn parameters(memory: &Memory) -> Parameters {
     let (_, _, bytes) = find(memory, "purgatory");
     let at = symbol_at(OURS, "kcapture_parameters");
-    Parameters::read_from_bytes(&bytes[at..at + 344]).unwrap()
+    Parameters::read_from_bytes(&bytes[at..at + 368]).unwrap()
 }
 
 #[test]
@@ -151,7 +154,7 @@ fn the_built_purgatory_is_told_the_same() {
     assert!(*mem > 1 << 32 && bytes.len() <= 16 << 10);
     let object = Object::parse(purgatory::X86_64).unwrap();
     let at = object.symbol(purgatory::PARAMETERS_SYMBOL).unwrap().offset as usize;
-    let parameters = Parameters::read_from_bytes(&bytes[at..at + 344]).unwrap();
+    let parameters = Parameters::read_from_bytes(&bytes[at..at + 368]).unwrap();
     assert_eq!((parameters.is_set(), parameters.digest), (true, digest));
     assert_eq!(purgatory::verify(&parameters, |start, len| read(&memory, start, len)), Verdict::Match);
 }
@@ -187,7 +190,7 @@ fn foreign_purgatories_are_told_by_their_own_names() {
 
 #[test]
 fn a_unified_kernel_image_brings_what_the_caller_does_not() {
-    let kernel = uki(&bzimage(&DEBIAN));
+    let kernel = uki(&bzimage(&DEBIAN), b"");
     for (given, line, files) in [
         (false, &b"quiet elfcorehdr=0x26fff000"[..], &b"070701"[..]),
         (true, b"console=ttyS0 elfcorehdr=0x26fff000", &[0x1f; 9]),
@@ -213,10 +216,67 @@ fn scratch_that_is_too_small_is_refused() {
         let mut line = [0; 2048];
         let plan = Plan::new(request, &mut line).unwrap();
         let needed = plan.scratch_len();
-        for len in [0, 1, 368, 369, needed - 1] {
+        for len in [0, 1, 384, 385, needed - 1] {
             let error = PlanError::Input(Error::BufferTooSmall { needed: needed as u64 });
             assert_eq!(plan.encode(&mut vec![0; len]), Err(error));
         }
         assert!(plan.encode(&mut vec![0; needed + 1]).is_ok());
     });
+}
+
+#[test]
+fn microcode_stands_before_the_initrd() {
+    let microcode = [0x30; 0x1001];
+    for (initrd, len) in [(vec![0x1f; 9], 0x2000 + 9), (vec![], 0x2000 + 6)] {
+        let kernel = uki(&bzimage(&DEBIAN), &microcode);
+        let inputs = Inputs { kernel, initrd: initrd.clone(), ..Inputs::new(SMALL) };
+        let (memory, _) = loaded(&inputs);
+        let (.., block) = find(&memory, "boot_params");
+        let (at, given) = BootParams::parse(block).unwrap().initrd().unwrap();
+        assert_eq!(given, len);
+        let (_, mem, bytes) = find(&memory, "microcode");
+        assert_eq!((*mem, &bytes[..0x1001]), (at.0, &microcode[..]));
+        assert!(bytes.len() == 0x2000 && bytes[0x1001..].iter().all(|&byte| byte == 0));
+        let (_, mem, bytes) = find(&memory, "initrd");
+        assert_eq!(*mem, at.0 + 0x2000);
+        assert!(bytes.starts_with(if initrd.is_empty() { b"070701" } else { &initrd }));
+    }
+}
+
+#[test]
+fn a_vmlinux_is_loaded_as_its_program_headers_say() {
+    let inputs = Inputs { kernel: vmlinux(true), ..Inputs::new(SMALL) };
+    let (memory, digest) = loaded(&inputs);
+    for ((paddr, _), byte) in VMLINUX.iter().zip([0xe0, 0xe1, 0xe2, 0]) {
+        let at = paddr - VMLINUX[0].0 + 0x23c0_0000;
+        assert_eq!(read(&memory, at, 9), Some(&[byte, byte, byte, byte, byte, byte, byte, byte, 0][..]));
+    }
+    let (.., block) = find(&memory, "boot_params");
+    let params = BootParams::parse(block).unwrap();
+    assert_eq!((params.hdr.header, params.hdr.type_of_loader), (*b"HdrS", 0xd0));
+    assert_eq!(params.initrd().unwrap().1, inputs.initrd.len() as u64);
+    let parameters = parameters(&memory);
+    assert_eq!((parameters.entry.get(), parameters.digest), (0x23c0_0b53, digest));
+    assert_eq!(purgatory::verify(&parameters, |start, len| read(&memory, start, len)), Verdict::Match);
+}
+
+#[test]
+fn the_purgatory_is_told_what_to_copy() {
+    let backup = Some(Backup { source: Span::new(0x1000, 0x9_fc00), copy: PhysAddr(0x26f6_1000) });
+    let (memory, _) = loaded(&Inputs { backup, ..Inputs::new(SMALL) });
+    assert_eq!(parameters(&memory).backup(), Some((0x1000, 0x26f6_1000, 0x9_ec00)));
+    let (memory, _) = loaded(&Inputs::new(SMALL));
+    assert_eq!(parameters(&memory).backup(), None);
+
+    let object = object(KEXEC_TOOLS);
+    let inputs = Inputs { backup, profile: Profile::KexecTools, object, ..Inputs::new(SMALL) };
+    let (memory, _) = loaded(&inputs);
+    let (.., bytes) = find(&memory, "purgatory");
+    let at = |name| symbol_at(KEXEC_TOOLS, name);
+    assert_eq!(bytes[at("panic_kernel")], 1);
+    for (name, value) in
+        [("backup_start", 0x26f6_1000), ("backup_src_start", 0x1000), ("backup_src_size", 0x9_ec00)]
+    {
+        assert_eq!(numbers(bytes, at(name), 1), [value]);
+    }
 }

@@ -3,6 +3,7 @@
 use std::vec;
 use std::vec::Vec;
 
+use crate::elfcorehdr::Backup;
 use crate::map::{MemoryMap, Range, RangeKind, Span};
 use crate::plan::{Elfcorehdr, Load, MachineFacts, Profile, Purgatory, Request, Running, Upkeep};
 
@@ -55,17 +56,72 @@ pub(super) fn bzimage(header: &Header) -> Vec<u8> {
     file
 }
 
-/// A unified kernel image of `kernel`, an initrd `070701` and the command line `quiet`.
-pub(super) fn uki(kernel: &[u8]) -> Vec<u8> {
+/// A `vmlinux` as Debian's 6.12 kernel is, in small: four `PT_LOAD`s (8 bytes each of the file, the last one none) and a
+/// note of Linux; with `movable`, one that says that it may be moved by multiples of 2 MiB.
+pub(super) fn vmlinux(movable: bool) -> Vec<u8> {
+    let note = |name: &[u8], kind: u32, desc: &[u32]| {
+        let mut note = (name.len() as u32).to_le_bytes().to_vec();
+        note.extend((4 * desc.len() as u32).to_le_bytes());
+        note.extend(kind.to_le_bytes());
+        note.extend(name);
+        note.resize(note.len().next_multiple_of(4), 0);
+        note.extend(desc.iter().flat_map(|word| word.to_le_bytes()));
+        note
+    };
+    let mut notes = note(b"Linux\0", 0x100, &[0]);
+    if movable {
+        notes.extend(note(b"Xen\0", 19, &[0x20_0000, 0x100_0000, 0x3fff_ffff]));
+    }
+    // type, flags, offset, vaddr, paddr, filesz, memsz, align
+    let mut phdrs: Vec<[u64; 8]> = VMLINUX
+        .iter()
+        .zip(0..)
+        .map(|(&(paddr, memsz), index)| [1, 7, 0x200 + 8 * index, paddr, paddr, 8, memsz, 0x20_0000])
+        .collect();
+    phdrs[3][5] = 0;
+    phdrs.push([4, 4, 0x220, 0, 0, notes.len() as u64, notes.len() as u64, 4]);
+    let mut file = vec![0; 0x200];
+    put(&mut file, 0, b"\x7fELF\x02\x01\x01");
+    put(&mut file, 16, &[2, 0, 62, 0, 1, 0, 0, 0]);
+    put(&mut file, 24, &(VMLINUX[0].0 + 0xb53).to_le_bytes());
+    put(&mut file, 32, &[64]);
+    put(&mut file, 52, &[64, 0, 56, 0, phdrs.len() as u8]);
+    for (index, phdr) in phdrs.iter().enumerate() {
+        let at = 64 + 56 * index;
+        put(&mut file, at, &(phdr[0] as u32).to_le_bytes());
+        put(&mut file, at + 4, &(phdr[1] as u32).to_le_bytes());
+        for (field, value) in phdr[2..].iter().enumerate() {
+            put(&mut file, at + 8 + 8 * field, &value.to_le_bytes());
+        }
+    }
+    file.extend((0..4).flat_map(|index| [0xe0 + index; 8]));
+    file.extend(notes);
+    file
+}
+
+/// `p_paddr` and `p_memsz` of the `PT_LOAD`s of a [`vmlinux`]: text, data, data of each CPU, the rest.
+pub(super) const VMLINUX: [(u64, u64); 4] =
+    [(0x100_0000, 0x1aa_7960), (0x2c0_0000, 0x6d_d000), (0x32d_d000, 0x3_9000), (0x331_6000, 0xee_a123)];
+
+/// A unified kernel image of `kernel`, an initrd `070701` and the command line `quiet`; with `microcode`, if it is not
+/// empty.
+pub(super) fn uki(kernel: &[u8], microcode: &[u8]) -> Vec<u8> {
     let mut file = vec![0; 0x400];
     put(&mut file, 0, b"MZ");
     put(&mut file, 0x3c, &[0x40]);
-    put(&mut file, 0x40, b"PE\0\0\x64\x86\x03\0");
+    let count = if microcode.is_empty() { 3 } else { 4 };
+    put(&mut file, 0x40, b"PE\0\0\x64\x86");
+    put(&mut file, 0x46, &[count]);
     put(&mut file, 0x54, &[0xa0, 0, 0, 0, 0x0b, 0x02]);
-    for (number, (name, bytes)) in
-        [(&b".cmdline"[..], &b"quiet\n\0"[..]), (b".initrd", b"070701"), (b".linux", kernel)]
-            .iter()
-            .enumerate()
+    for (number, (name, bytes)) in [
+        (&b".cmdline"[..], &b"quiet\n\0"[..]),
+        (b".initrd", b"070701"),
+        (b".linux", kernel),
+        (b".ucode", microcode),
+    ]
+    .iter()
+    .take(count.into())
+    .enumerate()
     {
         let (at, start) = (0xf8 + 40 * number, file.len());
         file.extend(*bytes);
@@ -81,11 +137,15 @@ pub(super) fn uki(kernel: &[u8]) -> Vec<u8> {
 }
 
 /// The symbols of our purgatory, and of two foreign ones: their names and sizes in bytes.
-pub(super) const OURS: &[(&str, u64)] = &[("kcapture_parameters", 344)];
+pub(super) const OURS: &[(&str, u64)] = &[("kcapture_parameters", 368)];
 pub(super) const KEXEC_TOOLS: &[(&str, u64)] = &[
     ("sha256_regions", 256),
     ("sha256_digest", 32),
     ("skip_checks", 4),
+    ("panic_kernel", 1),
+    ("backup_start", 8),
+    ("backup_src_start", 8),
+    ("backup_src_size", 8),
     ("entry64_regs", 136),
     ("stack", 64),
     ("stack_end", 0),
@@ -185,6 +245,19 @@ pub(super) const HIGH: &[(u64, u64, RangeKind)] = &[
     (0x1_ff00_0000, 0x2_8000_0000, RangeKind::SystemRam),
 ];
 
+/// Ranges from their addresses and kinds.
+pub(super) fn table(ranges: &[(u64, u64, RangeKind)]) -> Vec<Range> {
+    ranges.iter().map(|&(start, end, kind)| Range::new(Span::new(start, end), kind)).collect()
+}
+
+fn map<'a>(ranges: &[Range], table: &'a mut [Range]) -> MemoryMap<'a> {
+    let mut map = MemoryMap::new(table);
+    for range in ranges {
+        map.set(*range).unwrap();
+    }
+    map
+}
+
 /// The inputs of a plan, owned.
 pub(super) struct Inputs {
     pub(super) table: Vec<Range>,
@@ -195,6 +268,10 @@ pub(super) struct Inputs {
     pub(super) profile: Profile,
     /// `None` for an ordinary kernel.
     pub(super) crash: Option<Upkeep>,
+    /// The backup of a crash kernel: source and copy.
+    pub(super) backup: Option<Backup>,
+    /// What firmware says of memory; empty where it says nothing.
+    pub(super) firmware: Vec<Range>,
     pub(super) command_line: Vec<u8>,
     pub(super) limits: Span,
     pub(super) change: fn(&mut Running),
@@ -202,15 +279,16 @@ pub(super) struct Inputs {
 
 impl Inputs {
     pub(super) fn new(ranges: &[(u64, u64, RangeKind)]) -> Self {
-        let range = |&(start, end, kind): &(u64, u64, RangeKind)| Range::new(Span::new(start, end), kind);
         Self {
-            table: ranges.iter().map(range).collect(),
+            table: table(ranges),
             kernel: bzimage(&DEBIAN),
             initrd: vec![0x1f; 0x4_9f00],
             elfcorehdr: elfcorehdr(),
             object: object(OURS),
             profile: Profile::Kcapture,
             crash: Some(Upkeep::Reload),
+            backup: None,
+            firmware: Vec::new(),
             command_line: b"console=ttyS0".to_vec(),
             limits: Request::ANYWHERE,
             change: |_| {},
@@ -223,20 +301,20 @@ impl Inputs {
 
     /// Answers with what `asked` makes of the request.
     pub(super) fn with<T>(&self, asked: impl FnOnce(Request<'_>) -> T) -> T {
-        let mut table = vec![Range::EMPTY; self.table.len()];
-        let mut memory = MemoryMap::new(&mut table);
-        for range in &self.table {
-            memory.set(*range).unwrap();
-        }
+        let (mut table, mut firmware_table) = (self.table.clone(), self.firmware.clone());
+        let memory = map(&self.table, &mut table);
+        let firmware = map(&self.firmware, &mut firmware_table);
         let mut running = Running::x86_64(&memory);
         (self.change)(&mut running);
-        let elfcorehdr = |upkeep| Load::Crash(Elfcorehdr { bytes: &self.elfcorehdr, upkeep });
+        let elfcorehdr =
+            |upkeep| Load::Crash(Elfcorehdr { bytes: &self.elfcorehdr, upkeep, backup: self.backup });
         asked(Request {
             load: self.crash.map_or(Load::Ordinary, elfcorehdr),
             kernel: &self.kernel,
             initrd: &self.initrd,
             command_line: &self.command_line,
             memory: &memory,
+            firmware: (!firmware.is_empty()).then_some(&firmware),
             limits: self.limits,
             purgatory: Purgatory { profile: self.profile, ..Purgatory::new(&self.object) },
             running,

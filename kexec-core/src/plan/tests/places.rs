@@ -4,9 +4,12 @@ use std::string::{String, ToString};
 use std::vec::Vec;
 
 use super::inputs::*;
+use vmcore_format::PhysAddr;
+
 use crate::check;
-use crate::map::{RangeKind, Span};
-use crate::plan::{Plan, Upkeep};
+use crate::elfcorehdr::Backup;
+use crate::map::{Beneath, RangeKind, Span};
+use crate::plan::{Plan, Upkeep, low_memory_backup};
 
 /// The name, address, memory and bytes of every segment.
 fn places(plan: &Plan<'_>) -> Vec<(&'static str, u64, u64, u64)> {
@@ -25,7 +28,7 @@ fn a_crash_kernel_fills_its_region_from_the_top() {
     let boot_len = 4096 + "console=ttyS0 elfcorehdr=0x26fff000".len() as u64 + 1;
     let expected = [
         ("elfcorehdr", 0x26ff_f000, 0x1000, 0x400),
-        ("purgatory", 0x26ff_e000, 0x1000, 16 + 352),
+        ("purgatory", 0x26ff_e000, 0x1000, 16 + 368),
         ("boot_params", 0x26ff_c000, 0x2000, boot_len),
         ("kernel", 0x2380_0000, 0x37d_c000, 0x400),
         ("initrd", 0x237b_6000, 0x4_a000, 0x4_9f00),
@@ -79,7 +82,7 @@ fn the_kernel_keeps_an_elfcorehdr_that_has_room_to_grow() {
 #[test]
 fn an_ordinary_kernel_may_have_the_crash_region_too() {
     let places = planned(&Inputs::ordinary(SMALL));
-    assert_eq!(places[0], ("purgatory", 0x3ffd_b000, 0x1000, 16 + 352));
+    assert_eq!(places[0], ("purgatory", 0x3ffd_b000, 0x1000, 16 + 368));
     // 0x3ffd9000, less init_size, down to 2 MiB.
     assert_eq!(places[2], ("kernel", 0x3c60_0000, 0x37d_c000, 0x400));
     let region = [SMALL[4], SMALL[5]];
@@ -89,7 +92,7 @@ fn an_ordinary_kernel_may_have_the_crash_region_too() {
 
 #[test]
 fn ram_that_a_driver_may_take_away_is_neither_told_nor_used() {
-    let driver = (0x1_4000_0000, 0x1_8000_0000, RangeKind::DriverManagedRam);
+    let driver = (0x1_4000_0000, 0x1_8000_0000, RangeKind::DriverManagedRam(Beneath::Nothing));
     let ranges: Vec<_> = SMALL.iter().copied().chain([driver]).collect();
     for inputs in [Inputs::new(&ranges), Inputs::ordinary(&ranges)] {
         assert!(planned(&inputs).iter().all(|&(_, mem, ..)| mem < driver.0));
@@ -184,4 +187,116 @@ fn every_decision_is_explained() {
             assert!(text.iter().any(|line| line.starts_with(&start)), "{start}");
         }
     });
+}
+
+/// The kernel counts all from its first byte to its last as its own, so each segment reaches to the next.
+#[test]
+fn a_vmlinux_is_placed_by_its_program_headers() {
+    let sizes = [0x1c0_0000, 0x6d_d000, 0x3_9000, 0xee_b000];
+    let kernels = |inputs: &Inputs| -> Vec<(u64, u64, u64)> {
+        let kernel = planned(inputs).into_iter().filter(|(name, ..)| *name == "kernel");
+        kernel.map(|(_, mem, memsz, bufsz)| (mem, memsz, bufsz)).collect()
+    };
+    let at = |base: u64| {
+        let starts = VMLINUX.map(|(paddr, _)| paddr - VMLINUX[0].0 + base);
+        let places = starts.iter().zip(sizes).zip([8, 8, 8, 0]);
+        places.map(|((start, memsz), bufsz)| (*start, memsz, bufsz)).collect::<Vec<_>>()
+    };
+    let fixed = Inputs { kernel: vmlinux(false), ..Inputs::ordinary(SMALL) };
+    assert_eq!(kernels(&fixed), at(0x100_0000));
+    // 0x3ffd9000 (purgatory and boot_params above), less 0x3201000, down to 2 MiB.
+    let movable = Inputs { kernel: vmlinux(true), ..Inputs::ordinary(SMALL) };
+    assert_eq!(kernels(&movable), at(0x3cc0_0000));
+    // 0x26ffc000, less the same.
+    let crash = Inputs { kernel: vmlinux(true), ..Inputs::new(SMALL) };
+    assert_eq!(kernels(&crash), at(0x23c0_0000));
+    crash.with(|request| {
+        let mut line = [0; 2048];
+        assert_eq!(Plan::new(request, &mut line).unwrap().kernel_entry().0, 0x23c0_0b53);
+    });
+    let high = Inputs { kernel: vmlinux(true), ..Inputs::new(HIGH) };
+    assert!(kernels(&high)[0].0 > 1 << 32);
+}
+
+#[test]
+fn low_memory_has_its_copy_at_the_top_of_the_region() {
+    let source = Span::new(0x1000, 0x9_fc00);
+    let backup = Inputs::new(SMALL).with(|request| low_memory_backup(request.memory, request.limits));
+    assert_eq!(backup, Some(Backup { source, copy: PhysAddr(0x26f6_1000) }));
+    let inputs = Inputs { backup, ..Inputs::new(SMALL) };
+    let places = planned(&inputs);
+    assert_eq!(places[0], ("backup", 0x26f6_1000, 0x9_f000, 0));
+    assert_eq!(places[1], ("elfcorehdr", 0x26f6_0000, 0x1000, 0x400));
+    inputs.with(|request| {
+        let mut line = [0; 2048];
+        let plan = Plan::new(request, &mut line).unwrap();
+        let ram: Vec<_> = plan.told().filter(|range| range.kind == RangeKind::SystemRam).collect();
+        let spans: Vec<_> = ram.iter().map(|range| (range.start.0, range.end.0)).collect();
+        assert_eq!(spans, [(0x1000, 0x9_fc00), (0x1b00_0000, 0x26f6_0000)]);
+    });
+    // Where its place is not free, nothing takes its place.
+    let elsewhere =
+        Inputs { backup: Some(Backup { source, copy: PhysAddr(0x2000_0000) }), ..Inputs::new(SMALL) };
+    assert!(planned(&elsewhere).contains(&("backup", 0x2000_0000, 0x9_f000, 0)));
+    for copy in [0x2000_0800, 0x1000, 0x26f6_2000, u64::MAX - 5] {
+        let outside = Inputs { backup: Some(Backup { source, copy: PhysAddr(copy) }), ..Inputs::new(SMALL) };
+        outside.with(|request| assert!(Plan::new(request, &mut [0; 2048]).is_err(), "{copy:#x}"));
+    }
+}
+
+/// Low memory in pieces, as UEFI leaves it, is copied from the first byte to the last.
+#[test]
+fn low_memory_in_pieces_is_one_copy() {
+    let pieces = [
+        (0x1000, 0x8_7000, RangeKind::SystemRam),
+        (0x8_7000, 0x8_8000, RangeKind::AcpiNvs),
+        (0x8_8000, 0xa_0000, RangeKind::SystemRam),
+    ];
+    let backup = |ranges: &[(u64, u64, RangeKind)]| {
+        Inputs::new(ranges).with(|request| low_memory_backup(request.memory, request.limits))
+    };
+    let uefi: Vec<_> = pieces.iter().chain(&SMALL[4..]).copied().collect();
+    let source = Span::new(0x1000, 0xa_0000);
+    assert_eq!(backup(&uefi), Some(Backup { source, copy: PhysAddr(0x26f6_1000) }));
+    assert_eq!(backup(&SMALL[4..]), None);
+    assert_eq!(backup(&pieces), None);
+    let small = [SMALL[1], (0x1b00_0000, 0x1b09_e000, RangeKind::CrashKernel)];
+    assert_eq!(backup(&small), None);
+}
+
+#[test]
+fn an_ordinary_kernel_is_told_what_firmware_says() {
+    // The running kernel was told mem=768M, and its driver made RAM of soft-reserved memory.
+    let kmem = RangeKind::DriverManagedRam(Beneath::SoftReserved);
+    let mut running = SMALL.to_vec();
+    running[6].1 = 0x3000_0000;
+    running.push((0x1_0000_0000, 0x1_4000_0000, kmem));
+    let told = |inputs: &Inputs| {
+        inputs.with(|request| {
+            let mut line = [0; 2048];
+            let plan = Plan::new(request, &mut line).unwrap();
+            plan.told().map(|range| (range.start.0, range.end.0, range.kind)).collect::<Vec<_>>()
+        })
+    };
+    let soft = (0x1_0000_0000, 0x1_4000_0000, RangeKind::SoftReserved);
+    let firmware = [
+        (0x1000, 0x9_fc00, RangeKind::SystemRam),
+        (0x10_0000, 0x2e00_0000, RangeKind::SystemRam),
+        (0x2e00_0000, 0x2e10_0000, RangeKind::AcpiNvs),
+        (0x2e10_0000, 0x3ffd_c000, RangeKind::SystemRam),
+        soft,
+    ];
+    let inputs = Inputs { firmware: table(&firmware), ..Inputs::ordinary(&running) };
+    assert_eq!(told(&inputs), firmware);
+    // Segments lie in what both kernels have: below mem=, and not in ACPI's.
+    let places = planned(&inputs);
+    assert_eq!(places[0].1, 0x2fff_f000);
+    assert!(places.iter().all(|&(_, mem, memsz, _)| mem + memsz <= 0x2e00_0000 || mem >= 0x2e10_0000));
+    // Without the firmware's map, and in a capture kernel, what lies beneath the driver's RAM is told all the same.
+    for inputs in [Inputs::ordinary(&running), Inputs { firmware: table(&firmware), ..Inputs::new(&running) }]
+    {
+        let told = told(&inputs);
+        assert_eq!(told.last(), Some(&soft));
+        assert!(!told.contains(&firmware[2]));
+    }
 }

@@ -1,11 +1,15 @@
 //! What is refused, each refusal by its own cause.
 
 use std::vec;
+use std::vec::Vec;
+
+use vmcore_format::PhysAddr;
 
 use super::inputs::*;
 use crate::check::Refusal;
+use crate::elfcorehdr::Backup;
 use crate::map::{RangeKind, Span};
-use crate::plan::{Plan, PlanError, Upkeep};
+use crate::plan::{Plan, PlanError, Profile, Upkeep};
 use crate::segment::{Fixed, SegmentKind};
 use crate::{Error, Field};
 
@@ -129,10 +133,10 @@ fn a_kernel_before_6_5_keeps_no_elfcorehdr_up_to_date() {
 
 #[test]
 fn a_purgatory_without_the_symbols_of_its_profile() {
-    let missing = Inputs { object: object(&[("other", 344)]), ..Inputs::new(SMALL) };
+    let missing = Inputs { object: object(&[("other", 368)]), ..Inputs::new(SMALL) };
     assert_eq!(refused(&missing), Error::NoSuchSymbol.into());
-    let short = Inputs { object: object(&[("kcapture_parameters", 340)]), ..Inputs::new(SMALL) };
-    assert_eq!(refused(&short), Error::SymbolSize { size: 340, given: 344 }.into());
+    let short = Inputs { object: object(&[("kcapture_parameters", 364)]), ..Inputs::new(SMALL) };
+    assert_eq!(refused(&short), Error::SymbolSize { size: 364, given: 368 }.into());
 }
 
 #[test]
@@ -141,6 +145,55 @@ fn a_purgatory_of_another_machine() {
     object[18] = 183;
     let inputs = Inputs { object, ..Inputs::new(SMALL) };
     assert_eq!(refused(&inputs), Refusal::WrongMachine { machine: 183, running: 62 }.into());
+}
+
+#[test]
+fn an_ordinary_kernel_may_have_an_initrd_of_any_kind() {
+    let inputs = Inputs { initrd: elfcorehdr(), ..Inputs::ordinary(SMALL) };
+    inputs.with(|request| assert!(Plan::new(request, &mut [0; 2048]).is_ok()));
+}
+
+#[test]
+fn an_elfcorehdr_of_the_callers() {
+    let line = |line: &[u8]| Inputs { command_line: line.to_vec(), ..Inputs::new(SMALL) };
+    for given in [&b"quiet elfcorehdr=0x1000"[..], b"elfcorehdr", b"\"elfcorehdr=1M\" quiet"] {
+        assert_eq!(refused(&line(given)), PlanError::ElfcorehdrGiven);
+        let ordinary = Inputs { command_line: given.to_vec(), ..Inputs::ordinary(SMALL) };
+        ordinary.with(|request| assert!(Plan::new(request, &mut [0; 2048]).is_ok()));
+    }
+    for other in [&b"quiet -- elfcorehdr=1"[..], b"my.elfcorehdr=1", b"x=\"a elfcorehdr=1\"", b"elfcorehdrs"]
+    {
+        line(other).with(|request| assert!(Plan::new(request, &mut [0; 2048]).is_ok()));
+    }
+}
+
+#[test]
+fn an_elf_kernel_that_can_not_be_placed() {
+    let with = |change: fn(&mut Vec<u8>)| {
+        let mut kernel = vmlinux(true);
+        change(&mut kernel);
+        Inputs { kernel, ..Inputs::new(SMALL) }
+    };
+    // "Linux" in the first note.
+    assert_eq!(refused(&with(|kernel| kernel[0x22c] = b'M')), PlanError::NoLinux);
+    // The second p_paddr, and a p_memsz that leaves room for it.
+    let error = Error::Unsupported { field: Field::PPaddr, value: 0x2c0_0800 };
+    let moved = |kernel: &mut Vec<u8>| (kernel[64 + 56 + 25], kernel[64 + 56 + 41]) = (8, 0xc0);
+    assert_eq!(refused(&with(moved)), error.into());
+    let five_level = Inputs { change: |running| running.five_level = true, ..with(|_| {}) };
+    assert_eq!(refused(&five_level), PlanError::FiveLevelPaging);
+    let fixed = Inputs { kernel: vmlinux(false), ..Inputs::new(SMALL) };
+    assert!(matches!(refused(&fixed), PlanError::NoRoom { kind: SegmentKind::Fixed(Fixed::Kernel), .. }));
+    let i386 = with(|kernel| kernel[18] = 3);
+    assert_eq!(refused(&i386), Refusal::WrongMachine { machine: 3, running: 62 }.into());
+}
+
+#[test]
+fn a_purgatory_that_knows_no_backup() {
+    let backup = Some(Backup { source: Span::new(0x1000, 0x9_fc00), copy: PhysAddr(0x26f6_1000) });
+    let inputs = Inputs { backup, profile: Profile::Kernel, object: object(KERNEL), ..Inputs::new(SMALL) };
+    let error = Error::Unsupported { field: Field::BackupRegion, value: 0x26f6_1000 };
+    assert_eq!(refused(&inputs), error.into());
 }
 
 /// Damaged and cut-off inputs are refused or planned; nothing panics.

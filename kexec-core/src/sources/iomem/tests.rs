@@ -94,11 +94,11 @@ fn ram_at_any_depth() {
     .unwrap();
     let expected = [
         (0x10_0000, 0x2000_0000, SystemRam),
-        (0x1_4000_0000, 0x1_4800_0000, RangeKind::DriverManagedRam),
+        (0x1_4000_0000, 0x1_4800_0000, RangeKind::DriverManagedRam(Beneath::Nothing)),
         (0x1_8000_0000, 0x1_9000_0000, Persistent),
-        (0x1_9000_0000, 0x1_c000_0000, RangeKind::DriverManagedRam),
+        (0x1_9000_0000, 0x1_c000_0000, RangeKind::DriverManagedRam(Beneath::Persistent)),
         (0x2_0000_0000, 0x3_0000_0000, SystemRam),
-        (0x3_0000_0000, 0x3_8000_0000, RangeKind::DriverManagedRam),
+        (0x3_0000_0000, 0x3_8000_0000, RangeKind::DriverManagedRam(Beneath::SoftReserved)),
         (0x3_8000_0000, 0x4_0000_0000, RangeKind::SoftReserved),
     ];
     assert_eq!(found, expected);
