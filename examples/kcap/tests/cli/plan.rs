@@ -118,10 +118,10 @@ fn planned(folder: &Folder, line: &str) -> Told {
     let output = kcap_in(folder, line);
     assert_eq!(code(&output), 0, "{line}: {}", stderr(&output));
     let plan: Value = serde_json::from_str(&stdout(&output)).unwrap();
-    let text = |value: &Value, key: &str| value[key].as_str().unwrap().to_owned();
-    let number = |value: &Value, key: &str| value[key].as_u64().unwrap();
-    let segments = plan["segments"].as_array().unwrap().iter();
-    let memory = plan["memory"].as_array().unwrap().iter();
+    let text = |value: &Value, key: &str| value.get(key).and_then(Value::as_str).unwrap().to_owned();
+    let number = |value: &Value, key: &str| value.get(key).and_then(Value::as_u64).unwrap();
+    let list = |key: &str| plan.get(key).and_then(Value::as_array).unwrap().iter();
+    let (segments, memory) = (list("segments"), list("memory"));
     (
         segments.map(|s| (text(s, "kind"), number(s, "mem"), number(s, "memsz"))).collect(),
         memory.map(|r| (number(r, "start"), number(r, "end"), text(r, "kind"))).collect(),
