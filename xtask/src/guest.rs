@@ -32,7 +32,9 @@ impl Guest {
         let log = folder.join("console");
         qemu.args(["-display", "none", "-no-reboot", "-serial", "stdio", "-qmp"])
             .arg(format!("unix:{},server=on,wait=off", monitor.display()))
-            .args(["-accel", "tcg"])
+            // With a thread a CPU, a CPU may run an instruction that another one has replaced since: a kernel that patches
+            // its own code then dies of an int3 that is not there any more.
+            .args(["-accel", "tcg,thread=single"])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped());
         let mut qemu = qemu.spawn().map_err(|error| format!("qemu-system-x86_64: {error}"))?;
