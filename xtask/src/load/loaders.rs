@@ -11,6 +11,8 @@ pub(super) enum Loader {
     Kernel,
     /// kexec-tools, to compare with.
     KexecTools,
+    /// The kernel itself, until it is locked down; then it loads no more, and the machine does not crash.
+    LockedDown,
 }
 
 impl Loader {
@@ -20,6 +22,7 @@ impl Loader {
             Self::Kcap => "kcap",
             Self::Kernel => "kernel",
             Self::KexecTools => "peer",
+            Self::LockedDown => "locked",
         }
     }
 }
@@ -58,6 +61,10 @@ case $loader in
 {kernel})
 {kernel_load}
 ;;
+{locked_down})
+{locked_down_load}
+poweroff -f
+;;
 *)
 {ours}
 ;;
@@ -66,7 +73,9 @@ esac
         peer = Loader::KexecTools.name(),
         peer_load = headers::peer_load(),
         kernel = Loader::Kernel.name(),
-        kernel_load = steps::script(),
+        kernel_load = steps::script(steps::STEPS),
+        locked_down = Loader::LockedDown.name(),
+        locked_down_load = steps::script(steps::LOCKED_DOWN),
         ours = ours(options)
     )
 }

@@ -39,9 +39,11 @@ pub(super) fn check(cell: Cell, by_kernel: bool, programs: &Programs) -> Outcome
     seen.push(machine.compare("kexec-tools", &ours, &peers)?);
     if by_kernel {
         let kernels = machine.crash(Loader::Kernel)?;
-        seen.push(steps::check(&kernels.console)?);
+        seen.push(steps::check(steps::STEPS, &kernels.console)?);
         seen.push(machine.look_into(&machine.saved(Loader::Kernel, &programs.own)?, &kernels)?);
         seen.push(machine.compare("kernel", &ours, &kernels)?);
+        let console = machine.go_on(Loader::LockedDown)?.lines_until_end()?;
+        seen.push(format!("locked down: {}", steps::check(steps::LOCKED_DOWN, &console)?));
     }
     fs::remove_file(machine.prepared.folder.join("state"))?;
     Ok(seen.iter().map(|text| format!("\n        {}", text.trim())).collect())
@@ -80,14 +82,20 @@ impl Machine {
         self.prepared.folder.join(loader.name())
     }
 
-    /// Goes on from the kept state: loads, crashes, and saves unless the loader is there only to compare with.
-    fn crash(&self, loader: Loader) -> Outcome<Crashed> {
+    /// Goes on from the kept state: the loader begins.
+    fn go_on(&self, loader: Loader) -> Outcome<Guest> {
         let folder = self.folder(loader);
         fs::create_dir(&folder)?;
         self.prepared.empty_disks()?;
         let mut guest = Guest::start(self.prepared.qemu(self.cell).args(Guest::GO_ON), &folder)?;
         guest.wait_until_running()?;
         guest.type_line(loader.name())?;
+        Ok(guest)
+    }
+
+    /// Loads, crashes, and saves unless the loader is there only to compare with.
+    fn crash(&self, loader: Loader) -> Outcome<Crashed> {
+        let mut guest = self.go_on(loader)?;
         let console = guest.lines_until("kcapture: loaded")?;
         guest.type_line("crash")?;
         guest.wait_for("Kernel panic")?;
@@ -107,7 +115,7 @@ impl Machine {
             guest.wait_for_end()?;
         }
         drop(guest);
-        let headers = folder.join("headers");
+        let headers = self.folder(loader).join("headers");
         fs::rename(self.prepared.folder.join("headers"), &headers)?;
         Ok(Crashed { console, headers: headers.display().to_string() })
     }

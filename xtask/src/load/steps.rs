@@ -8,9 +8,9 @@ use crate::run::Outcome;
 
 /// A call, and what must be true after it.
 #[derive(Debug)]
-struct Step {
-    /// What kcap is told; `CRASH` and `LONG` stand for command lines.
-    kcap: &'static str,
+pub(super) struct Step {
+    /// A line for the shell; CRASH and LONG stand for images and a command line.
+    call: &'static str,
     exit: u32,
     crash_loaded: bool,
     loaded: bool,
@@ -19,34 +19,48 @@ struct Step {
     by_kernel: bool,
 }
 
-const fn step(kcap: &'static str, exit: u32, crash_loaded: bool, loaded: bool, by_kernel: bool) -> Step {
-    Step { kcap, exit, crash_loaded, loaded, by_kernel }
+const fn step(call: &'static str, exit: u32, crash_loaded: bool, loaded: bool, by_kernel: bool) -> Step {
+    Step { call, exit, crash_loaded, loaded, by_kernel }
 }
 
-/// LONG is a command line that the kernel refuses, because it asks for more room behind it than `elfcorehdr=` takes in ours.
-/// The last step's crash kernel is the one that the machine crashes into.
-const STEPS: &[Step] = &[
-    step("status", 0, false, false, false),
-    step("load -s -p CRASH", 0, true, false, true),
+/// LONG's command line is one that the kernel refuses, because it asks for more room behind it than `elfcorehdr=` takes in
+/// ours. The last step's crash kernel is the one that the machine crashes into.
+pub(super) const STEPS: &[Step] = &[
+    step("/kcap status", 0, false, false, false),
+    step("/kcap load -s -p CRASH", 0, true, false, true),
     // What is loaded stays.
-    step("load -s -p LONG", 1, true, false, true),
-    step("unload -p", 0, false, false, false),
+    step("/kcap load -s -p LONG", 1, true, false, true),
+    step("/kcap unload -p", 0, false, false, false),
     // Nothing to lose: here the kernel itself refuses.
-    step("load -s -p LONG", 1, false, false, false),
-    step("load -a -p LONG", 0, true, false, false),
-    step("load -s -l CRASH", 0, true, true, false),
-    step("unload -p", 0, false, true, false),
-    step("load -a -p CRASH", 0, true, true, true),
-    step("unload", 0, true, false, true),
-    step("unload -p", 0, false, false, false),
-    step("load -p CRASH", 0, true, false, false),
-    step("load -s -p CRASH", 0, true, false, true),
+    step("/kcap load -s -p LONG", 1, false, false, false),
+    step("/kcap load -a -p LONG", 0, true, false, false),
+    step("/kcap load -s -l CRASH", 0, true, true, false),
+    step("/kcap unload -p", 0, false, true, false),
+    step("/kcap load -a -p CRASH", 0, true, true, true),
+    step("/kcap unload", 0, true, false, true),
+    step("/kcap unload -p", 0, false, false, false),
+    step("/kcap load -p CRASH", 0, true, false, false),
+    step("/kcap load -s -p CRASH", 0, true, false, true),
+];
+
+/// A kernel that is locked down, as under Secure Boot, allows nothing of `kexec_load`, not even to unload, and of
+/// `kexec_file_load` only images signed with a key that it has: of these images it has none.
+pub(super) const LOCKED_DOWN: &[Step] = &[
+    step("/kcap load -s -p CRASH", 0, true, false, true),
+    step("lock_down", 0, true, false, true),
+    step("/kcap load -p CRASH", 1, true, false, true),
+    step("/kcap unload -p", 0, false, false, false),
+    step("/kcap load -s -p CRASH", 1, false, false, false),
+    step("/kcap load -a -p CRASH", 1, false, false, false),
 ];
 
 /// Zeros behind the command line: 2019 bytes in all. The kernel wants 31 more, and its image takes 2047.
 const ZEROS: u32 = 1960;
 
-const REPORT: &str = "\
+const SHELL: &str = "\
+lock_down() {
+mount -t securityfs security /sys/kernel/security && echo integrity > /sys/kernel/security/lockdown
+}
 report() {
 echo \"kcapture: exit $1\"
 for file in kexec_crash_loaded kexec_loaded kexec_crash_size crash_elfcorehdr_size; do
@@ -61,32 +75,29 @@ echo \"kcapture: json $(/kcap status --json | tr -d '\\n')\"
 echo 'kcapture: end of step'
 }";
 
-/// The steps for the first kernel's shell.
-pub(super) fn script() -> String {
+/// Steps for the first kernel's shell.
+pub(super) fn script(steps: &[Step]) -> String {
     let images = |line: &str| format!("--initrd /capture.gz --append \"{line}\" /vmlinuz");
     let crash = images(CAPTURE);
     let long = images(&format!("{CAPTURE} note=$(printf %0{ZEROS}d 0)"));
-    let lines = STEPS.iter().map(|step| {
-        let call = step.kcap.replace("CRASH", &crash).replace("LONG", &long);
-        format!("/kcap {call}\nreport $?\n")
-    });
-    format!("{REPORT}\n{}", lines.collect::<String>())
+    let calls = steps.iter().map(|step| step.call.replace("CRASH", &crash).replace("LONG", &long));
+    format!("{SHELL}\n{}", calls.map(|call| format!("{call}\nreport $?\n")).collect::<String>())
 }
 
 /// Every step ended as it must; says how many.
-pub(super) fn check(console: &[String]) -> Outcome<String> {
+pub(super) fn check(steps: &[Step], console: &[String]) -> Outcome<String> {
     let reports: Vec<&[String]> = console
         .split(|line| line.contains("kcapture: end of step"))
         .filter(|lines| reported(lines))
         .collect();
-    if reports.len() != STEPS.len() {
-        return Err(format!("{} of {} steps were made", reports.len(), STEPS.len()).into());
+    if reports.len() != steps.len() {
+        return Err(format!("{} of {} steps were made", reports.len(), steps.len()).into());
     }
-    for (number, (step, lines)) in STEPS.iter().zip(reports).enumerate() {
+    for (number, (step, lines)) in steps.iter().zip(reports).enumerate() {
         check_step(step, lines)
-            .map_err(|error| format!("step {number}, kcap {}: {error}\n{}", step.kcap, lines.concat()))?;
+            .map_err(|error| format!("step {number}, {}: {error}\n{}", step.call, lines.concat()))?;
     }
-    Ok(format!("{} steps of load -s, load -a, unload and status", STEPS.len()))
+    Ok(format!("{} steps of load -s, load -a, unload and status", steps.len()))
 }
 
 fn reported(lines: &[String]) -> bool {
