@@ -111,4 +111,11 @@ mod tests {
         }
         assert_eq!(Cell::all().len(), 32);
     }
+
+    #[test]
+    fn the_kernel_loads_on_two_machines_that_differ_in_all_but_their_cpus() {
+        let names: Vec<String> =
+            Cell::pairwise().into_iter().filter(|cell| cell.loads_by_kernel()).map(Cell::name).collect();
+        assert_eq!(names, ["6.12-4level-4cpus-bios-4G-high", "6.1-5level-4cpus-uefi-640M"]);
+    }
 }

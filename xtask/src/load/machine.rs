@@ -39,11 +39,11 @@ pub(super) fn check(cell: Cell, by_kernel: bool, programs: &Programs) -> Outcome
     seen.push(machine.compare("kexec-tools", &ours, &peers)?);
     if by_kernel {
         let kernels = machine.crash(Loader::Kernel)?;
-        seen.push(steps::check(steps::STEPS, &kernels.console)?);
+        seen.push(steps::check(steps::STEPS, cell.newer, &kernels.console)?);
         seen.push(machine.look_into(&machine.saved(Loader::Kernel, &programs.own)?, &kernels)?);
         seen.push(machine.compare("kernel", &ours, &kernels)?);
         let console = machine.go_on(Loader::LockedDown)?.lines_until_end()?;
-        seen.push(format!("locked down: {}", steps::check(steps::LOCKED_DOWN, &console)?));
+        seen.push(format!("locked down: {}", steps::check(steps::LOCKED_DOWN, cell.newer, &console)?));
     }
     fs::remove_file(machine.prepared.folder.join("state"))?;
     Ok(seen.iter().map(|text| format!("\n        {}", text.trim())).collect())
