@@ -26,7 +26,7 @@ const fn step(call: &'static str, exit: u32, crash_loaded: bool, loaded: bool, b
 /// LONG's command line is one that the kernel refuses, because it asks for more room behind it than `elfcorehdr=` takes in
 /// ours. The last step's crash kernel is the one that the machine crashes into.
 pub(super) const STEPS: &[Step] = &[
-    step("/kcap status", 0, false, false, false),
+    step("/kcap status > /tmp/status", 0, false, false, false),
     step("/kcap load -s -p CRASH", 0, true, false, true),
     // What is loaded stays.
     step("/kcap load -s -p LONG", 1, true, false, true),
