@@ -32,7 +32,9 @@ impl Guest {
         let log = folder.join("console");
         qemu.args(["-display", "none", "-no-reboot", "-serial", "stdio", "-qmp"])
             .arg(format!("unix:{},server=on,wait=off", monitor.display()))
-            .args(["-accel", "tcg"])
+            // With a thread a CPU, a CPU may run an instruction that another one has replaced since: a kernel that patches
+            // its own code then dies of an int3 that is not there any more.
+            .args(["-accel", "tcg,thread=single"])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped());
         let mut qemu = qemu.spawn().map_err(|error| format!("qemu-system-x86_64: {error}"))?;
@@ -123,6 +125,40 @@ impl Guest {
             }
         }
         Ok(answer)
+    }
+
+    /// Writes the machine's state to a file `state` of QEMU's folder, and leaves the machine stopped. QEMU goes on from
+    /// there with [`Self::GO_ON`] on the same command line.
+    pub(crate) fn save_state(&self) -> Outcome<()> {
+        self.monitor(&[
+            r#"{"execute":"migrate-set-parameters","arguments":{"max-bandwidth":17179869184}}"#.to_owned(),
+            r#"{"execute":"migrate","arguments":{"uri":"exec:cat > state"}}"#.to_owned(),
+        ])?;
+        self.wait_for_status("query-migrate", "completed")
+    }
+
+    /// What QEMU is told beside the rest, to go on from a saved state.
+    pub(crate) const GO_ON: [&str; 2] = ["-incoming", "exec:cat state"];
+
+    /// Waits until a machine that goes on from a saved state runs: what is typed before is lost.
+    pub(crate) fn wait_until_running(&self) -> Outcome<()> {
+        self.wait_for_status("query-status", "running")
+    }
+
+    /// Asks QEMU's monitor until it answers with a status. The monitor itself is there a moment after QEMU's start.
+    fn wait_for_status(&self, question: &str, wanted: &str) -> Outcome<()> {
+        let question = [format!(r#"{{"execute":"{question}"}}"#)];
+        let wanted = format!(r#""status": "{wanted}""#);
+        loop {
+            let answer = self.monitor(&question);
+            match answer {
+                Ok(answer) if answer.contains(&wanted) => return Ok(()),
+                answer if Instant::now() > self.deadline => {
+                    return Err(self.failure(&format!("waiting for {wanted}: {answer:?}")));
+                }
+                _ => thread::sleep(Duration::from_millis(50)),
+            }
+        }
     }
 
     fn failure(&self, what: &str) -> Box<dyn std::error::Error> {

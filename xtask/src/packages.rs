@@ -18,6 +18,8 @@ pub(crate) const GUESTS: &[&str] = &[
 ];
 /// Opens a dump with crash.
 pub(crate) const DEMO: &[&str] = &["crash"];
+/// Opens a dump with drgn, which comes from `PyPI`; runs the scripts that judge.
+pub(crate) const DRGN: &[&str] = &["python3", "python3-venv"];
 /// Every package of every task: also the other programs that judge dumps, and what a foreign target needs.
 pub(crate) const ALL: &[&str] = &[
     "qemu-system-x86",

@@ -63,6 +63,17 @@ impl Cell {
         .join("-")
     }
 
+    /// How many CPUs.
+    pub(super) fn cpus(self) -> usize {
+        if self.cpus4 { 4 } else { 1 }
+    }
+
+    /// Whether the running kernel plans a crash kernel here as well: of the six machines two, one of each kernel, that differ
+    /// in all but the number of CPUs.
+    pub(super) fn loads_by_kernel(self) -> bool {
+        self.cpus4 && self.newer == self.large
+    }
+
     pub(super) fn reservation(self) -> &'static str {
         if self.large { "crashkernel=192M,high crashkernel=64M,low" } else { "crashkernel=192M" }
     }
@@ -71,7 +82,7 @@ impl Cell {
     pub(crate) fn qemu(self) -> Command {
         let mut qemu = command(&["qemu-system-x86_64", "-M", "q35", "-nic", "none"]);
         qemu.args(["-cpu", if self.levels5 { "max" } else { "qemu64" }]);
-        qemu.args(["-smp", if self.cpus4 { "4" } else { "1" }]);
+        qemu.args(["-smp", &self.cpus().to_string()]);
         qemu.args(["-m", if self.large { "4G" } else { "640M" }]);
         if self.uefi {
             qemu.args(["-bios", OVMF]);
@@ -99,5 +110,12 @@ mod tests {
             }
         }
         assert_eq!(Cell::all().len(), 32);
+    }
+
+    #[test]
+    fn the_kernel_loads_on_two_machines_that_differ_in_all_but_their_cpus() {
+        let names: Vec<String> =
+            Cell::pairwise().into_iter().filter(|cell| cell.loads_by_kernel()).map(Cell::name).collect();
+        assert_eq!(names, ["6.12-4level-4cpus-bios-4G-high", "6.1-5level-4cpus-uefi-640M"]);
     }
 }

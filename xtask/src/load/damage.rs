@@ -6,8 +6,10 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::cell::Cell;
+use super::folder;
 use super::guest_disks::Prepared;
-use super::{SAVED, first_kernel, folder};
+use super::loaders::load_and_crash;
+use super::machine::SAVED;
 use crate::guest::Guest;
 use crate::kernels::Kernel;
 use crate::run::{Outcome, command};
@@ -42,7 +44,7 @@ const SILENCE: Duration = Duration::from_secs(8);
 
 fn changed(kcap: &Path, options: &str, kind: &str, then: Then) -> Outcome<()> {
     let cell = Cell { newer: true, levels5: false, cpus4: false, uefi: false, large: false };
-    let task = first_kernel(options, "/vmlinuz");
+    let task = load_and_crash(options);
     let name = format!("changed-{kind}-{then:?}");
     let prepared = Prepared::new(Kernel::of(cell.kernel())?, kcap, &task, folder(&name)?)?;
     let stub = prepared.folder.join("gdb");

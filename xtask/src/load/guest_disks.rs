@@ -10,9 +10,12 @@ use crate::initramfs::Tree;
 use crate::kernels::Kernel;
 use crate::run::Outcome;
 
-/// The capture kernel saves with our own program, as a stream on the disk.
+/// The capture kernel copies the headers and notes to the second disk; then it saves with our own program, as a stream on
+/// the first.
 const SAVE: &str = "\
 echo \"kcapture: capture kernel $(uname -r) $(cat /proc/cmdline)\"
+head -c 1048576 /proc/vmcore > /dev/vdb; sync
+echo 'kcapture: headers copied'
 /kcap dump -F -l -d 31 --message-level 6 /proc/vmcore > /dev/vda
 echo \"kcapture: kcap ended with $?\"
 sync";
@@ -41,17 +44,27 @@ impl Prepared {
         capture.pack(&folder.join("boot/capture.gz"))?;
         let initrd = folder.join("boot.gz");
         first.pack(&initrd)?;
-        File::create(folder.join("disk"))?.set_len(256 << 20)?;
-        Ok(Self { folder, kernel, initrd })
+        let prepared = Self { folder, kernel, initrd };
+        prepared.empty_disks()?;
+        Ok(prepared)
     }
 
-    /// QEMU with a cell's hardware, these RAM disks and the disk.
+    /// Two disks of zeros, the second of 1 MiB.
+    pub(super) fn empty_disks(&self) -> Outcome<()> {
+        File::create(self.folder.join("disk"))?.set_len(256 << 20)?;
+        Ok(File::create(self.folder.join("headers"))?.set_len(1 << 20)?)
+    }
+
+    /// QEMU with a cell's hardware, these RAM disks and the disks.
     pub(super) fn qemu(&self, cell: Cell) -> Command {
         let mut qemu = cell.qemu();
         qemu.arg("-kernel").arg(self.kernel.image()).arg("-initrd").arg(&self.initrd);
         qemu.args(["-append", &format!("console=ttyS0 panic=5 {}", cell.reservation())]);
-        let disk = self.folder.join("disk");
-        qemu.arg("-drive").arg(format!("file={},format=raw,if=virtio,cache=unsafe", disk.display()));
+        for disk in ["disk", "headers"] {
+            let file = self.folder.join(disk);
+            qemu.arg("-drive").arg(format!("file={},format=raw,if=virtio,cache=unsafe", file.display()));
+        }
+        qemu.current_dir(&self.folder);
         qemu
     }
 }

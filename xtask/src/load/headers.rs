@@ -1,20 +1,26 @@
-//! The elfcorehdr of our plan beside that of kexec-tools, on the same machine in the same boot.
+//! The elfcorehdr of our plan beside that of kexec-tools, both made in one boot of one machine.
 
 use serde_json::Value;
 
+use super::CAPTURE;
 use crate::run::Outcome;
 
-/// In the first kernel: what kexec-tools would load, as it prints it.
-pub(super) const SHOW: &str = "\
+/// In the first kernel: kexec-tools loads, and prints its elfcorehdr.
+pub(super) fn peer_load() -> String {
+    format!(
+        "\
 echo 'kcapture: peer'
-/sbin/kexec -d -c -p /vmlinuz --initrd=/capture.gz --append='console=ttyS0' 2>&1 | grep '^Elf header\\|p_type'
-/sbin/kexec -p -u
-echo 'kcapture: end of peer'";
+/sbin/kexec -d -c -p /vmlinuz --initrd=/capture.gz --append='{CAPTURE}' > /tmp/peer 2>&1 || poweroff -f
+grep '^Elf header\\|p_type' /tmp/peer
+echo 'kcapture: end of peer'"
+    )
+}
 
 /// A program header, without what differs by design.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Header {
     p_type: u64,
+    p_offset: u64,
     p_paddr: u64,
     p_memsz: u64,
     p_vaddr: u64,
@@ -25,30 +31,28 @@ const MIB_1: u64 = 1 << 20;
 /// Here the kernel maps itself.
 const KERNEL_MAPPING: u64 = 0xffff_ffff_8000_0000;
 
-/// Compares the two; says how many headers agree.
+/// Compares what our load and that of kexec-tools said on the console; says how many headers agree.
 ///
 /// RAM that /proc/iomem lists in touching pieces may be one `PT_LOAD` or several. By design ours has no `PT_LOAD` below
-/// 1 MiB where kexec-tools has one into its backup region, and a range that begins below 1 MiB is cut there.
-pub(super) fn compare(console: &[String]) -> Outcome<String> {
-    let between = |start: &str, end: &str| -> Vec<&str> {
-        let lines = console.iter().map(String::as_str).skip_while(|line| !line.contains(start)).skip(1);
-        lines.take_while(|line| !line.contains(end)).collect()
-    };
-    let theirs = between("kcapture: peer", "kcapture: end of peer")
-        .into_iter()
+/// 1 MiB where kexec-tools has one into its backup region.
+pub(super) fn compare(ours: &[String], peers: &[String]) -> Outcome<String> {
+    let theirs = between(peers, "kcapture: peer", "kcapture: end of peer")
         .filter_map(peers_line)
-        .filter(|header| header.p_type != PT_LOAD || header.p_paddr >= MIB_1)
-        .collect::<Vec<_>>();
-    let plan: Value = serde_json::from_str(&between("kcapture: plan", "kcapture: end of plan").concat())?;
-    let mut ours = our_headers(&plan).ok_or("the plan has no program headers")?;
-    ours.retain(|header| header.p_type != PT_LOAD || header.p_paddr >= MIB_1);
-    let (theirs, ours) = (joined(theirs), joined(ours));
-    let agreed = format!("{} program headers as kexec-tools has them", ours.len());
+        .filter(|header| header.p_type != PT_LOAD || header.p_paddr >= MIB_1);
+    let plan: String = between(ours, "kcapture: plan", "kcapture: end of plan").collect();
+    let ours = our_headers(&serde_json::from_str(&plan)?).ok_or("the plan has no program headers")?;
+    let (theirs, ours) = (joined(theirs.collect()), joined(ours));
     if theirs == ours && !ours.is_empty() {
-        Ok(agreed)
+        Ok(format!("{} program headers as kexec-tools has them", ours.len()))
     } else {
         Err(format!("program headers differ\nkexec-tools: {theirs:x?}\nkcap:        {ours:x?}").into())
     }
+}
+
+/// The lines between two others.
+fn between<'a>(console: &'a [String], start: &'a str, end: &'a str) -> impl Iterator<Item = &'a str> {
+    let lines = console.iter().map(String::as_str);
+    lines.skip_while(move |line| !line.contains(start)).skip(1).take_while(move |line| !line.contains(end))
 }
 
 /// In order; pieces of RAM that touch each other in physical and virtual memory are one.
@@ -60,7 +64,8 @@ fn joined(mut headers: Vec<Header>) -> Vec<Header> {
             Some(last)
                 if (last.p_type, header.p_type) == (PT_LOAD, PT_LOAD)
                     && last.p_paddr + last.p_memsz == header.p_paddr
-                    && last.p_vaddr + last.p_memsz == header.p_vaddr =>
+                    && last.p_vaddr + last.p_memsz == header.p_vaddr
+                    && last.p_offset + last.p_memsz == header.p_offset =>
             {
                 last.p_memsz += header.p_memsz;
             }
@@ -80,6 +85,7 @@ fn peers_line(line: &str) -> Option<Header> {
     let header = |p_type| {
         Some(Header {
             p_type,
+            p_offset: field("p_offset")?,
             p_paddr: field("p_paddr")?,
             p_memsz: field("p_memsz")?,
             p_vaddr: field("p_vaddr")?,
@@ -96,6 +102,7 @@ fn our_headers(plan: &Value) -> Option<Vec<Header>> {
             let field = |name: &str| header.get(name)?.as_u64();
             Some(Header {
                 p_type: field("p_type")?,
+                p_offset: field("p_offset")?,
                 p_paddr: field("p_paddr")?,
                 p_memsz: field("p_memsz")?,
                 p_vaddr: field("p_vaddr")?,

@@ -119,11 +119,29 @@ fn drgn() -> Outcome<PathBuf> {
     Ok(folder.join("bin/drgn"))
 }
 
+/// What one of the scripts in `xtask/oracles` prints when drgn runs it on a dump.
+pub(crate) fn ask_drgn(vmlinux: &Path, dump: &Path, script: &str, arguments: &[&str]) -> Outcome<String> {
+    run_in_drgn(&drgn()?, vmlinux, dump, script, arguments)
+}
+
+fn run_in_drgn(
+    drgn: &Path,
+    vmlinux: &Path,
+    dump: &Path,
+    script: &str,
+    arguments: &[&str],
+) -> Outcome<String> {
+    let script = crate::targets::workspace().join("xtask/oracles").join(script);
+    let mut call = command(&[drgn]);
+    call.args(["-q", "-c"]).arg(dump).arg("-s").arg(vmlinux).arg(script).args(arguments);
+    // The scripts' folder is a clone's, not a cache.
+    output(call.env("PYTHONDONTWRITEBYTECODE", "1"))
+}
+
 /// drgn lists the same tasks and the same log as of the vmcore itself.
 fn drgn_lists(drgn: &Path, case: &Case, form: &str, vmlinux: &Path) -> Outcome<String> {
     let dump = if form == "vmcore-itself" { case.file("vmcore") } else { case.out(form) };
-    let list = crate::targets::workspace().join("xtask/oracles/list_tasks_and_log.py");
-    let lists = output(command(&[drgn]).args(["-q", "-c", &dump, "-s"]).arg(vmlinux).arg(list))?;
+    let lists = run_in_drgn(drgn, vmlinux, Path::new(&dump), "list_tasks_and_log.py", &[])?;
     let kept = case.out("drgn-of-vmcore-itself");
     if form == "vmcore-itself" {
         fs::write(kept, &lists)?;

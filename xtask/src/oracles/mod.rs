@@ -11,7 +11,8 @@ mod debuggers;
 mod bad_input;
 mod qemu;
 
-pub(crate) use debuggers::ask_crash;
+pub(crate) use checks::script;
+pub(crate) use debuggers::{ask_crash, ask_drgn};
 
 use std::fs;
 use std::path::PathBuf;
