@@ -86,6 +86,15 @@ impl<'a> Output<'a> {
         Some(())
     }
 
+    /// The last `BACK` filled bytes and what follows them, `LEN` bytes in all.
+    pub(super) fn around_end<const BACK: usize, const LEN: usize>(&mut self) -> Option<&mut [u8; LEN]> {
+        self.bytes.get_mut(self.len.checked_sub(BACK)?..)?.first_chunk_mut()
+    }
+
+    pub(super) fn advance(&mut self, len: usize) {
+        self.len = self.len.saturating_add(len);
+    }
+
     /// Adds `len` times `byte`, or returns `None` when they do not fit.
     pub(super) fn fill(&mut self, byte: u8, len: usize) -> Option<()> {
         let end = self.len.checked_add(len)?;

@@ -2,6 +2,7 @@
 #![expect(
     clippy::arithmetic_side_effects,
     clippy::as_conversions,
+    clippy::indexing_slicing,
     reason = "positions, distances and lengths are at most the page's length, 2^16; hashes are shifted \
               below the table's length"
 )]
@@ -29,56 +30,85 @@ pub(super) fn positions<'s>(page: &[u8], scratch: &'s mut [u32]) -> Option<&'s m
 /// The shortest match reported, in bytes.
 pub(super) const MIN_MATCH: usize = 4;
 
+/// No match begins in so many bytes at the end of a page: what is read from a position on is there.
+const TAIL: usize = 16;
+
 /// After every 2^SKIP bytes without a match the step between positions grows by one.
 const SKIP: u32 = 5;
 
 /// What takes the page apart.
 pub(super) trait Sink {
-    /// Takes `literals`, then `length` bytes equal to those `distance` bytes back; `None` when the output is
-    /// full.
-    fn sequence(&mut self, literals: &[u8], distance: usize, length: usize) -> Option<()>;
+    /// The longest distance that it takes, in bytes.
+    const MAX_DISTANCE: usize;
+
+    /// Whether a position inside each match is recorded too: about 0.5 % less output, 4 % more time.
+    const RECORD_ENDS: bool;
+
+    /// Takes the first `literals` bytes of `rest`, which is all that is left of the page, then `length` bytes
+    /// equal to those `distance` bytes back; `None` when the output is full.
+    fn sequence(&mut self, rest: &[u8], literals: usize, distance: usize, length: usize) -> Option<()>;
 }
 
 /// Gives `sink` the whole page but for the literals at its end, and returns those. Matches are [`MIN_MATCH`]
-/// bytes or longer and at most `max_distance` back. `page` is at most 2^16 bytes.
-pub(super) fn find_matches<'a>(
+/// bytes or longer. `page` is at most 2^16 bytes.
+pub(super) fn find_matches<'a, S: Sink>(
     page: &'a [u8],
     positions: &mut Positions,
-    max_distance: usize,
-    sink: &mut impl Sink,
+    sink: &mut S,
 ) -> Option<&'a [u8]> {
     positions.fill(0);
+    let limit = page.len().saturating_sub(TAIL);
     let mut literals_at = 0;
     let mut at = 1;
-    while let Some(word) = four_bytes(page, at) {
-        let candidate = replace(positions, word, at)?;
-        let distance = at - candidate;
-        if distance > max_distance || four_bytes(page, candidate) != Some(word) {
+    while at < limit {
+        let word = four_bytes(page, at)?;
+        let candidate = replace(positions, word, at);
+        if four_bytes(page, candidate)? != word || at - candidate > S::MAX_DISTANCE {
             at += 1 + ((at - literals_at) >> SKIP);
             continue;
         }
-        let length = MIN_MATCH + equal_bytes(page, candidate + MIN_MATCH, at + MIN_MATCH);
+        let (earlier, later) = (candidate + MIN_MATCH, at + MIN_MATCH);
+        // Most matches end within these eight bytes.
+        let differing = eight_bytes(page, earlier)? ^ eight_bytes(page, later)?;
+        let end = match differing {
+            0 => later + 8 + equal_bytes(page, earlier + 8, later + 8),
+            _ => later + (differing.trailing_zeros() / 8) as usize,
+        };
         // The match may begin before the position that was probed.
-        let before = page.get(literals_at..at)?.iter().rev();
-        let back = before.zip(page.get(..candidate)?.iter().rev()).take_while(|(a, b)| a == b).count();
-        at -= back;
-        sink.sequence(page.get(literals_at..at)?, distance, length + back)?;
-        at += length + back;
-        literals_at = at;
-        if let Some(word) = four_bytes(page, at - 2) {
-            replace(positions, word, at - 2)?;
+        let start = match at - literals_at {
+            0 => at,
+            literals => at - equal_bytes_before(page, candidate, at).min(literals),
+        };
+        sink.sequence(page.get(literals_at..)?, start - literals_at, at - candidate, end - start)?;
+        at = end;
+        literals_at = end;
+        if S::RECORD_ENDS {
+            replace(positions, four_bytes(page, at - 2).unwrap_or(0), at - 2);
         }
     }
     page.get(literals_at..)
 }
 
+/// How many bytes before `earlier` equal those before `later`, at most 8; 0 in the first bytes of the page.
+fn equal_bytes_before(page: &[u8], earlier: usize, later: usize) -> usize {
+    let Some(before) = earlier.checked_sub(8) else { return 0 };
+    let (Some(a), Some(b)) = (eight_bytes(page, before), eight_bytes(page, later - 8)) else { return 0 };
+    // The byte before is the highest; swapped, as counting zeros from the low end is the faster instruction.
+    ((a ^ b).swap_bytes().trailing_zeros() / 8) as usize
+}
+
 /// Records position `at` of `word` and returns the position recorded before.
-fn replace(positions: &mut Positions, word: u32, at: usize) -> Option<usize> {
+fn replace(positions: &mut Positions, word: u32, at: usize) -> usize {
     let hash = word.wrapping_mul(0x9e37_79b1) >> (32 - HASH_BITS);
-    let slot = positions.get_mut(hash as usize)?;
+    let slot = &mut positions[hash as usize];
     let before = usize::from(*slot);
     *slot = at as u16;
-    Some(before)
+    before
+}
+
+/// The eight bytes of `page` from `at` on, the first one lowest.
+fn eight_bytes(page: &[u8], at: usize) -> Option<u64> {
+    page.get(at..)?.first_chunk::<8>().map(|bytes| u64::from_le_bytes(*bytes))
 }
 
 /// The four bytes of `page` from `at` on, the first one lowest.

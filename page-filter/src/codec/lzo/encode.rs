@@ -2,21 +2,19 @@
 #![expect(
     clippy::arithmetic_side_effects,
     clippy::as_conversions,
+    clippy::indexing_slicing,
     reason = "distances and lengths are at most 2^16; each cast to u8 keeps the low byte on purpose or a \
-              value bounded right there"
+              value bounded right there; a short sequence takes at most 2 + 1 + 16 + 4 of 24 bytes"
 )]
 
 use super::FAR;
 use crate::codec::cursor::Output;
 use crate::codec::match_finder::{Positions, Sink, find_matches};
 
-/// The longest distance of an instruction, in bytes.
-const MAX_DISTANCE: usize = 0xbfff;
-
 /// Encodes `page`, at most 2^16 bytes, to the front of `out`.
 pub(super) fn encode(page: &[u8], out: &mut [u8], positions: &mut Positions) -> Option<usize> {
     let mut instructions = Instructions { out: Output::new(out) };
-    let rest = find_matches(page, positions, MAX_DISTANCE, &mut instructions)?;
+    let rest = find_matches(page, positions, &mut instructions)?;
     instructions.literals(rest)?;
     instructions.out.extend(&[0x11, 0, 0])?;
     Some(instructions.out.len())
@@ -54,13 +52,26 @@ impl Instructions<'_> {
 }
 
 impl Sink for Instructions<'_> {
-    fn sequence(&mut self, literals: &[u8], distance: usize, length: usize) -> Option<()> {
+    /// The longest distance of an instruction.
+    const MAX_DISTANCE: usize = 0xbfff;
+    const RECORD_ENDS: bool = false;
+
+    #[inline]
+    fn sequence(&mut self, rest: &[u8], literals: usize, distance: usize, length: usize) -> Option<()> {
+        let short = literals <= 16 && length <= 33 && distance <= FAR;
+        if short && self.short_sequence(rest, literals, distance, length).is_some() {
+            return Some(());
+        }
+        self.any_sequence(rest.get(..literals)?, distance, length)
+    }
+}
+
+impl Instructions<'_> {
+    #[cold]
+    fn any_sequence(&mut self, literals: &[u8], distance: usize, length: usize) -> Option<()> {
         self.literals(literals)?;
         if distance <= 0x800 && length <= 8 {
-            // 01LDDDSS for 3 and 4 bytes and 1LLDDDSS for 5 to 8 are one rule.
-            let less_one = distance - 1;
-            let opcode = (length - 1) << 5 | (less_one & 7) << 2;
-            return self.out.extend(&[opcode as u8, (less_one >> 3) as u8]);
+            return self.out.extend(&near_match(distance, length));
         }
         let operand = if distance <= FAR {
             self.opcode(0b0010_0000, length - 2, 31)?;
@@ -71,5 +82,46 @@ impl Sink for Instructions<'_> {
             beyond & 0x3fff
         };
         self.out.extend(&((operand << 2) as u16).to_le_bytes())
+    }
+}
+
+/// A match of at most 8 bytes from at most 0x800 back: 01LDDDSS for 3 and 4 bytes and 1LLDDDSS for 5 to 8 are
+/// one rule.
+fn near_match(distance: usize, length: usize) -> [u8; 2] {
+    let less_one = distance - 1;
+    let opcode = (length - 1) << 5 | (less_one & 7) << 2;
+    [opcode as u8, (less_one >> 3) as u8]
+}
+
+impl Instructions<'_> {
+    /// At most 16 literals, then at most 33 bytes from at most `FAR` back: nearly every sequence. Writes more
+    /// than it adds, as copies of a fixed size are faster; `None` where that, or a match before, is missing.
+    #[inline]
+    fn short_sequence(&mut self, rest: &[u8], literals: usize, distance: usize, length: usize) -> Option<()> {
+        let (from, out) = (rest.first_chunk::<16>()?, self.out.around_end::<2, 24>()?);
+        let mut at = 2;
+        match literals {
+            0 => {}
+            1..4 => {
+                out[0] |= literals as u8;
+                out[2..6].copy_from_slice(&from[..4]);
+                at += literals;
+            }
+            _ => {
+                out[2] = literals as u8 - 3;
+                out[3..19].copy_from_slice(from);
+                at += 1 + literals;
+            }
+        }
+        if distance <= 0x800 && length <= 8 {
+            out[at..at + 2].copy_from_slice(&near_match(distance, length));
+            at += 2;
+        } else {
+            let instruction = 0b0010_0000 | (length - 2) as u32 | (distance as u32 - 1) << 10;
+            out[at..at + 4].copy_from_slice(&instruction.to_le_bytes());
+            at += 3;
+        }
+        self.out.advance(at - 2);
+        Some(())
     }
 }
