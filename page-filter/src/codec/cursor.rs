@@ -2,6 +2,9 @@
 
 use super::DecodeError;
 
+/// Bytes that a copy in steps of a fixed size may write beyond its end.
+const SLACK: usize = 16;
+
 /// What is left of an input.
 #[derive(Debug)]
 pub(super) struct Input<'a> {
@@ -79,6 +82,22 @@ impl<'a> Output<'a> {
         Some(())
     }
 
+    /// Takes `len` bytes off `input` and adds them.
+    #[inline]
+    pub(super) fn take_from(&mut self, input: &mut Input<'_>, len: usize) -> Result<(), DecodeError> {
+        let bytes = input.rest();
+        let taken = input.take(len)?;
+        if len <= SLACK {
+            let room = self.bytes.get_mut(self.len..).unwrap_or_default();
+            if let (Some(step), Some(room)) = (bytes.first_chunk::<SLACK>(), room.first_chunk_mut()) {
+                *room = *step;
+                self.advance(len);
+                return Ok(());
+            }
+        }
+        self.extend(taken).ok_or(DecodeError::WrongLength)
+    }
+
     /// Adds `byte`, or returns `None` when it does not fit.
     pub(super) fn push(&mut self, byte: u8) -> Option<()> {
         *self.bytes.get_mut(self.len)? = byte;
@@ -91,6 +110,7 @@ impl<'a> Output<'a> {
         self.bytes.get_mut(self.len.checked_sub(BACK)?..)?.first_chunk_mut()
     }
 
+    /// Counts `len` bytes more as filled.
     pub(super) fn advance(&mut self, len: usize) {
         self.len = self.len.saturating_add(len);
     }
@@ -109,22 +129,88 @@ impl<'a> Output<'a> {
     }
 
     /// Repeats `len` bytes from `distance` bytes back; they may overlap what they add.
+    #[inline]
     pub(super) fn repeat(&mut self, distance: usize, len: usize) -> Result<(), DecodeError> {
+        self.repeat_below(self.bytes.len(), distance, len)
+    }
+
+    /// As [`repeat`](Self::repeat), in the first `limit` bytes of the buffer. Room up to there may be written
+    /// over: copies of a fixed size are faster.
+    #[inline]
+    pub(super) fn repeat_below(
+        &mut self,
+        limit: usize,
+        distance: usize,
+        len: usize,
+    ) -> Result<(), DecodeError> {
         let start = match self.len.checked_sub(distance) {
             Some(start) if distance > 0 => start,
             _ => return Err(DecodeError::Corrupt),
         };
-        if len > self.room() {
+        let room = limit.min(self.bytes.len()).saturating_sub(self.len);
+        if len > room {
             return Err(DecodeError::WrongLength);
         }
         let end = self.len.saturating_add(len);
-        while self.len < end {
-            // What stands from `start` on is a whole number of periods, and grows with each round.
-            let period = self.len.saturating_sub(start).min(end.saturating_sub(self.len));
-            self.bytes.copy_within(start..start.saturating_add(period), self.len);
-            self.len = self.len.saturating_add(period);
+        let copied = match room.saturating_sub(len) {
+            ..SLACK => None,
+            _ if distance >= 16 => self.copy_steps::<16>(start, end),
+            _ if distance >= 8 => self.copy_steps::<8>(start, end),
+            _ => self.copy_pattern(start, distance, end),
+        };
+        if copied.is_none() {
+            self.copy_periods(start, end);
         }
+        self.len = end;
         Ok(())
+    }
+
+    /// Copies `STEP` bytes at a time from `from` on to the end of what is filled, up to `end` and at most one
+    /// step beyond. `from` is a step or more before.
+    #[inline]
+    fn copy_steps<const STEP: usize>(&mut self, mut from: usize, end: usize) -> Option<()> {
+        let mut to = self.len;
+        loop {
+            let step: [u8; STEP] = *self.bytes.get(from..)?.first_chunk()?;
+            *self.bytes.get_mut(to..)?.first_chunk_mut()? = step;
+            from = from.saturating_add(STEP);
+            to = to.saturating_add(STEP);
+            if to >= end {
+                return Some(());
+            }
+        }
+    }
+
+    /// Repeats the last `period` bytes filled, which are fewer than 8, up to `end` and at most 7 bytes beyond.
+    #[inline]
+    fn copy_pattern(&mut self, start: usize, period: usize, end: usize) -> Option<()> {
+        let bits = u32::try_from(period).ok()?.checked_mul(8)?;
+        let whole = u64::from_le_bytes(*self.bytes.get(start..)?.first_chunk()?);
+        let mut pattern = whole & 1u64.checked_shl(bits)?.wrapping_sub(1);
+        let mut filled = bits;
+        while let Some(more) = pattern.checked_shl(filled) {
+            pattern |= more;
+            filled = filled.saturating_mul(2);
+        }
+        // As many whole periods as fit in eight bytes.
+        let step = 8usize.saturating_sub(8usize.checked_rem(period)?);
+        let mut to = self.len;
+        while to < end {
+            *self.bytes.get_mut(to..)?.first_chunk_mut()? = pattern.to_le_bytes();
+            to = to.saturating_add(step);
+        }
+        Some(())
+    }
+
+    /// Repeats what stands from `start` on, up to exactly `end`.
+    fn copy_periods(&mut self, start: usize, end: usize) {
+        let mut to = self.len;
+        while to < end {
+            // What stands from `start` on is a whole number of periods, and grows with each round.
+            let period = to.saturating_sub(start).min(end.saturating_sub(to));
+            self.bytes.copy_within(start..start.saturating_add(period), to);
+            to = to.saturating_add(period);
+        }
     }
 
     /// The last `len` bytes of the buffer, or `None` when some of them are filled.
@@ -135,8 +221,16 @@ impl<'a> Output<'a> {
 
     /// Adds the `len` bytes that begin `back` bytes before the end of the buffer, or returns `None` when they
     /// do not lie there or would come from what is filled.
+    #[inline]
     pub(super) fn move_from_end(&mut self, back: usize, len: usize) -> Option<()> {
         let start = self.bytes.len().checked_sub(back).filter(|&start| start >= self.len && len <= back)?;
+        if len <= SLACK && start.saturating_sub(self.len) >= SLACK {
+            if let Some(&step) = self.bytes.get(start..)?.first_chunk::<SLACK>() {
+                *self.bytes.get_mut(self.len..)?.first_chunk_mut()? = step;
+                self.len = self.len.checked_add(len)?;
+                return Some(());
+            }
+        }
         self.bytes.copy_within(start..start.checked_add(len)?, self.len);
         self.len = self.len.checked_add(len)?;
         Some(())

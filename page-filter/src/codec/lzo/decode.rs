@@ -54,7 +54,7 @@ fn end(src: &Input<'_>, page: &Output<'_>) -> Result<(), DecodeError> {
 }
 
 fn literals(count: usize, src: &mut Input<'_>, page: &mut Output<'_>) -> Result<(), DecodeError> {
-    page.extend(src.take(count)?).ok_or(DecodeError::WrongLength)
+    page.take_from(src, count)
 }
 
 fn match_of(opcode: u8, before: Before, src: &mut Input<'_>) -> Result<Match, DecodeError> {

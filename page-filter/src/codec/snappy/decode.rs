@@ -34,11 +34,14 @@ fn element(src: &mut Input<'_>, page: &mut Output<'_>) -> Result<(), DecodeError
     let upper = usize::from(tag >> 2);
     let (offset, length) = match tag & 3 {
         0 => return literals(upper, src, page),
-        1 => (u64::from(tag >> 5) << 8 | src.number(1)?, (upper & 7).saturating_add(4)),
-        2 => (src.number(2)?, upper.saturating_add(1)),
-        _ => (src.number(4)?, upper.saturating_add(1)),
+        1 => (usize::from(tag >> 5) << 8 | usize::from(src.byte()?), (upper & 7).saturating_add(4)),
+        2 => (usize::from(u16::from_le_bytes(src.array()?)), upper.saturating_add(1)),
+        _ => {
+            let offset = usize::try_from(u32::from_le_bytes(src.array()?));
+            (offset.map_err(|_| DecodeError::Corrupt)?, upper.saturating_add(1))
+        }
     };
-    page.repeat(usize::try_from(offset).map_err(|_| DecodeError::Corrupt)?, length)
+    page.repeat(offset, length)
 }
 
 /// Up to 60 literals are counted in the tag, more in one to four bytes after it; each count is one less than
@@ -48,8 +51,7 @@ fn literals(upper: usize, src: &mut Input<'_>, page: &mut Output<'_>) -> Result<
         None | Some(0) => upper,
         Some(bytes) => usize::try_from(src.number(bytes)?).map_err(|_| DecodeError::Corrupt)?,
     };
-    let literals = src.take(less_one.saturating_add(1))?;
-    page.extend(literals).ok_or(DecodeError::WrongLength)
+    page.take_from(src, less_one.saturating_add(1))
 }
 
 #[cfg(test)]
