@@ -131,15 +131,14 @@ impl<'a> Output<'a> {
     /// Repeats `len` bytes from `distance` bytes back; they may overlap what they add.
     #[inline]
     pub(super) fn repeat(&mut self, distance: usize, len: usize) -> Result<(), DecodeError> {
-        self.repeat_below(self.bytes.len(), distance, len)
+        self.repeat_before_end(0, distance, len)
     }
 
-    /// As [`repeat`](Self::repeat), in the first `limit` bytes of the buffer. Room up to there may be written
-    /// over: copies of a fixed size are faster.
+    /// As [`repeat`](Self::repeat), but for the last `kept` bytes of the buffer.
     #[inline]
-    pub(super) fn repeat_below(
+    pub(super) fn repeat_before_end(
         &mut self,
-        limit: usize,
+        kept: usize,
         distance: usize,
         len: usize,
     ) -> Result<(), DecodeError> {
@@ -147,11 +146,12 @@ impl<'a> Output<'a> {
             Some(start) if distance > 0 => start,
             _ => return Err(DecodeError::Corrupt),
         };
-        let room = limit.min(self.bytes.len()).saturating_sub(self.len);
+        let room = self.room().saturating_sub(kept);
         if len > room {
             return Err(DecodeError::WrongLength);
         }
         let end = self.len.saturating_add(len);
+        // Copies of a fixed size are faster, where there is room for what they write too much.
         let copied = match room.saturating_sub(len) {
             ..SLACK => None,
             _ if distance >= 16 => self.copy_steps::<16>(start, end),

@@ -1,110 +1,51 @@
-//! Finite state entropy codes: RFC 8878, 4.1.
+//! Finite state entropy codes, encoded, and what both directions share: RFC 8878, 4.1.
 #![expect(
     clippy::indexing_slicing,
     clippy::arithmetic_side_effects,
     clippy::as_conversions,
-    reason = "a distribution's shares sum to the number of states, a power of two at most CELLS; positions \
-              are masked by it; symbols are below SYMBOLS; a state after decoding is a cell's baseline and \
-              the bits it asks for, below the number of states"
+    reason = "a distribution's shares sum to the number of states, a power of two at most MAX_STATES; \
+              positions are masked by it; symbols are below SYMBOLS"
 )]
 
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
-use super::bit_reader::BackwardBits;
 use super::distribution::{Distribution, SYMBOLS};
 use crate::codec::bit_writer::BitWriter;
 
 /// The most states of any table here.
 pub(super) const MAX_STATES: usize = 512;
 
-/// Calls `place` with each state and its symbol, the states of one symbol not in order.
-fn for_each_state(distribution: &Distribution, mut place: impl FnMut(usize, usize)) {
+/// The symbol of each state of `distribution`.
+pub(super) const fn symbols_of_states(distribution: &Distribution) -> [u8; MAX_STATES] {
+    let mut symbols = [0; MAX_STATES];
     let states = 1usize << distribution.log;
     // Symbols with less than one state take the last ones.
     let mut end = states;
-    for (symbol, &share) in distribution.shares.iter().enumerate() {
-        if share == -1 {
-            end = end.saturating_sub(1);
-            place(end, symbol);
+    let mut symbol = 0;
+    while symbol < SYMBOLS {
+        if distribution.shares[symbol] == -1 && end > 0 {
+            end -= 1;
+            symbols[end] = symbol as u8;
         }
+        symbol += 1;
     }
     let step = (states >> 1) + (states >> 3) + 3;
     let mut state = 0;
-    for (symbol, &share) in distribution.shares.iter().enumerate() {
-        for _ in 0..share {
-            place(state, symbol);
+    let mut symbol = 0;
+    while symbol < SYMBOLS {
+        let mut share = distribution.shares[symbol];
+        while share > 0 {
+            symbols[state] = symbol as u8;
             state = (state + step) & (states - 1);
             // The step is odd: every state comes up once in a round, and `end` of them are free.
             while state >= end && end > 0 {
                 state = (state + step) & (states - 1);
             }
+            share -= 1;
         }
+        symbol += 1;
     }
-}
-
-/// What a state decodes to and where it goes.
-#[derive(Debug, Clone, Copy, Default)]
-struct Cell {
-    symbol: u8,
-    /// How many bits to read and add to `baseline` for the next state.
-    bits: u8,
-    baseline: u16,
-}
-
-/// A table to decode with; `CELLS` is a power of two.
-#[derive(Debug)]
-pub(super) struct DecodeTable<const CELLS: usize> {
-    cells: [Cell; CELLS],
-    log: u32,
-    /// Whether there is a table at all.
-    pub(super) known: bool,
-}
-
-impl<const CELLS: usize> Default for DecodeTable<CELLS> {
-    fn default() -> Self {
-        Self { cells: [Cell::default(); CELLS], log: 0, known: false }
-    }
-}
-
-impl<const CELLS: usize> DecodeTable<CELLS> {
-    /// Makes the table of `distribution`, whose accuracy the caller has checked against `CELLS`.
-    pub(super) fn build(&mut self, distribution: &Distribution) {
-        let log = distribution.log.min(CELLS.ilog2());
-        for_each_state(distribution, |state, symbol| self.cells[state & (CELLS - 1)].symbol = symbol as u8);
-        let mut next = distribution.shares.map(|share| u32::from(share.unsigned_abs()));
-        for cell in &mut self.cells[..1 << log] {
-            let next = &mut next[usize::from(cell.symbol) & (SYMBOLS - 1)];
-            let number = (*next).max(1);
-            *next += 1;
-            let bits = log.saturating_sub(number.ilog2());
-            cell.bits = bits as u8;
-            cell.baseline = (number << bits).wrapping_sub(1 << log) as u16;
-        }
-        self.log = log;
-        self.known = true;
-    }
-
-    /// Makes the table that always decodes to `symbol`.
-    pub(super) fn build_single(&mut self, symbol: u8) {
-        self.cells[0] = Cell { symbol, bits: 0, baseline: 0 };
-        self.log = 0;
-        self.known = true;
-    }
-
-    /// Reads the first state.
-    pub(super) fn start(&self, bits: &mut BackwardBits<'_>) -> usize {
-        bits.read(self.log) as usize
-    }
-
-    pub(super) fn symbol(&self, state: usize) -> u8 {
-        self.cells[state & (CELLS - 1)].symbol
-    }
-
-    /// Reads the state after `state`.
-    pub(super) fn next(&self, state: usize, bits: &mut BackwardBits<'_>) -> usize {
-        let cell = self.cells[state & (CELLS - 1)];
-        usize::from(cell.baseline) + bits.read(u32::from(cell.bits)) as usize
-    }
+    symbols
 }
 
 /// A table to encode with. Symbols are encoded from the last to the first; a state counts from 2^log to
@@ -129,8 +70,7 @@ impl EncodeTable {
             self.shares[symbol] = share.unsigned_abs();
             first += share.unsigned_abs();
         }
-        let mut symbols = [0u8; MAX_STATES];
-        for_each_state(distribution, |state, symbol| symbols[state] = symbol as u8);
+        let symbols = symbols_of_states(distribution);
         let mut next = self.first;
         for (state, &symbol) in symbols[..1 << distribution.log].iter().enumerate() {
             let next = &mut next[usize::from(symbol)];

@@ -9,12 +9,15 @@
 
 use super::bit_reader::BackwardBits;
 use super::distribution::Distribution;
-use super::fse::DecodeTable;
+use super::fse_decode::DecodeTable;
 use crate::codec::DecodeError;
 use crate::codec::cursor::Input;
 
 /// The longest code word, in bits.
 const MAX_BITS: u32 = 11;
+
+/// How many symbols are decoded between refills: their words take at most 55 bits.
+const TURN: usize = 5;
 
 /// The greatest accuracy of the code of weights.
 const MAX_WEIGHTS_LOG: u32 = 6;
@@ -66,7 +69,7 @@ impl HuffmanTable {
     /// Reads weights that are coded themselves; returns how many there are, at most 255.
     fn read_weights(&mut self, src: &[u8], weights: &mut [u8; 256]) -> Result<usize, DecodeError> {
         let (distribution, taken) = Distribution::read(src, MAX_BITS as usize + 1, MAX_WEIGHTS_LOG)?;
-        self.weights_table.build(&distribution);
+        self.weights_table.build(&distribution, &[]);
         let table = &self.weights_table;
         let mut bits = BackwardBits::new(&src[taken..])?;
         // Two states take turns until bits are missing for the next state of one; then the other has the last
@@ -77,10 +80,12 @@ impl HuffmanTable {
             return Err(DecodeError::Truncated);
         }
         for count in 0..254 {
-            weights[count] = table.symbol(state);
-            state = table.next(state, &mut bits);
+            let cell = table.cell(state);
+            weights[count] = cell.symbol;
+            bits.refill();
+            state = cell.next(&mut bits);
             if bits.overrun() {
-                weights[count + 1] = table.symbol(other);
+                weights[count + 1] = table.cell(other).symbol;
                 return Ok(count + 2);
             }
             (state, other) = (other, state);
@@ -107,9 +112,14 @@ impl HuffmanTable {
         }
 
         // The symbols of the least weight, that is of the longest words, come first.
-        let mut next = [0usize; MAX_BITS as usize + 2];
+        let mut counts = [0usize; MAX_BITS as usize + 2];
         for &weight in &weights[..=count] {
-            next[usize::from(weight) + 1..].iter_mut().for_each(|next| *next += cells_of(weight));
+            counts[usize::from(weight)] += 1;
+        }
+        let mut next = [0usize; MAX_BITS as usize + 2];
+        for weight in 1..=MAX_BITS as u8 {
+            let place = usize::from(weight);
+            next[place + 1] = next[place] + counts[place] * cells_of(weight);
         }
         for (symbol, &weight) in weights[..=count].iter().enumerate().filter(|&(_, &weight)| weight > 0) {
             let start = next[usize::from(weight)];
@@ -125,12 +135,61 @@ impl HuffmanTable {
 
     /// Decodes one stream to the whole of `out`.
     pub(super) fn decode(&self, src: &[u8], out: &mut [u8]) -> Result<(), DecodeError> {
-        let mut bits = BackwardBits::new(src)?;
-        for byte in out {
-            let cell = self.cells[bits.peek(self.log) as usize & ((1 << MAX_BITS) - 1)];
-            *byte = cell.symbol;
-            bits.skip(u32::from(cell.bits));
+        self.decode_rest(BackwardBits::new(src)?, out)
+    }
+
+    /// Decodes four streams, each to the whole of its `out`, in turns: none has to wait for its own last symbol.
+    pub(super) fn decode_four(&self, srcs: [&[u8]; 4], outs: [&mut [u8]; 4]) -> Result<(), DecodeError> {
+        let [mut a, mut b, mut c, mut d] = [
+            BackwardBits::new(srcs[0])?,
+            BackwardBits::new(srcs[1])?,
+            BackwardBits::new(srcs[2])?,
+            BackwardBits::new(srcs[3])?,
+        ];
+        let [out_a, out_b, out_c, out_d] = outs;
+        let common = out_d.len().min(out_a.len()) / TURN * TURN;
+        let (Some((turns_a, out_a)), Some((turns_b, out_b)), Some((turns_c, out_c)), Some((turns_d, out_d))) = (
+            out_a.split_at_mut_checked(common),
+            out_b.split_at_mut_checked(common),
+            out_c.split_at_mut_checked(common),
+            out_d.split_at_mut_checked(common),
+        ) else {
+            return Err(DecodeError::Corrupt);
+        };
+        let turns_ab = turns_a.as_chunks_mut::<TURN>().0.iter_mut().zip(turns_b.as_chunks_mut::<TURN>().0);
+        let turns_cd = turns_c.as_chunks_mut::<TURN>().0.iter_mut().zip(turns_d.as_chunks_mut::<TURN>().0);
+        for ((turn_a, turn_b), (turn_c, turn_d)) in turns_ab.zip(turns_cd) {
+            for bits in [&mut a, &mut b, &mut c, &mut d] {
+                bits.refill();
+            }
+            for symbol in 0..TURN {
+                turn_a[symbol] = self.symbol(&mut a);
+                turn_b[symbol] = self.symbol(&mut b);
+                turn_c[symbol] = self.symbol(&mut c);
+                turn_d[symbol] = self.symbol(&mut d);
+            }
+        }
+        self.decode_rest(a, out_a)?;
+        self.decode_rest(b, out_b)?;
+        self.decode_rest(c, out_c)?;
+        self.decode_rest(d, out_d)
+    }
+
+    /// Decodes the rest of a stream to the whole of `out`.
+    fn decode_rest(&self, mut bits: BackwardBits<'_>, out: &mut [u8]) -> Result<(), DecodeError> {
+        for turn in out.chunks_mut(TURN) {
+            bits.refill();
+            for byte in turn {
+                *byte = self.symbol(&mut bits);
+            }
         }
         bits.finish()
+    }
+
+    #[inline]
+    fn symbol(&self, bits: &mut BackwardBits<'_>) -> u8 {
+        let cell = self.cells[bits.peek(self.log) as usize & ((1 << MAX_BITS) - 1)];
+        bits.skip(u32::from(cell.bits));
+        cell.symbol
     }
 }

@@ -1,5 +1,7 @@
 //! The literals of a block, decoded: RFC 8878, 3.1.1.3.1.
 
+use core::mem;
+
 use super::huffman_decode::HuffmanTable;
 use crate::codec::DecodeError;
 use crate::codec::cursor::{Input, Output};
@@ -72,12 +74,16 @@ fn streams(
     if streams == 4 {
         let each = literals.len().div_ceil(4);
         let mut lens = Input::new(src.take(6)?);
-        for _ in 0..3 {
-            let len = u16::from_le_bytes(lens.array()?);
-            let (part, rest) = literals.split_at_mut_checked(each).ok_or(DecodeError::Corrupt)?;
-            table.decode(src.take(usize::from(len))?, part)?;
+        let mut stream = || src.take(usize::from(u16::from_le_bytes(lens.array()?)));
+        let srcs = [stream()?, stream()?, stream()?, src.rest()];
+        let mut part = |len| {
+            let (part, rest) = mem::take(&mut literals).split_at_mut_checked(len)?;
             literals = rest;
-        }
+            Some(part)
+        };
+        let parts = [part(each), part(each), part(each)];
+        let [Some(a), Some(b), Some(c)] = parts else { return Err(DecodeError::Corrupt) };
+        return table.decode_four(srcs, [a, b, c, literals]);
     }
     table.decode(src.rest(), literals)
 }

@@ -6,6 +6,7 @@
 mod bit_reader;
 mod distribution;
 mod fse;
+mod fse_decode;
 mod xxh64;
 
 mod sequence_codes;

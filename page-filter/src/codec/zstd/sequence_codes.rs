@@ -7,7 +7,7 @@ use super::distribution::Distribution;
 #[derive(Debug)]
 pub(super) struct Kind {
     /// The least value and the number of extra bits of each code.
-    codes: &'static [(u32, u8)],
+    pub(super) codes: &'static [(u32, u8)],
     /// The distribution of codes when none is sent.
     pub(super) predefined: Distribution,
     /// The greatest accuracy of a distribution that is sent, as a logarithm.

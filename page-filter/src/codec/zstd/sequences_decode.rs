@@ -2,10 +2,20 @@
 
 use super::bit_reader::BackwardBits;
 use super::distribution::Distribution;
-use super::fse::{DecodeTable, MAX_STATES};
+use super::fse::MAX_STATES;
+use super::fse_decode::{Cell, DecodeTable};
 use super::sequence_codes::{Kind, LITERAL_LENGTHS, MATCH_LENGTHS, OFFSETS, RepeatOffsets};
 use crate::codec::DecodeError;
 use crate::codec::cursor::{Input, Output};
+
+/// The tables that no stream sends.
+static PREDEFINED_LITERAL_LENGTHS: DecodeTable<64> = predefined(&LITERAL_LENGTHS);
+static PREDEFINED_OFFSETS: DecodeTable<64> = predefined(&OFFSETS);
+static PREDEFINED_MATCH_LENGTHS: DecodeTable<64> = predefined(&MATCH_LENGTHS);
+
+const fn predefined(kind: &Kind) -> DecodeTable<64> {
+    DecodeTable::of(&kind.predefined, kind.codes)
+}
 
 /// The three tables of sequences.
 #[derive(Debug, Default)]
@@ -39,9 +49,11 @@ pub(super) fn decode(
         if modes & 3 != 0 {
             return Err(DecodeError::Corrupt);
         }
-        read_table(modes >> 6, &LITERAL_LENGTHS, &mut tables.literal_lengths, &mut src)?;
-        read_table(modes >> 4 & 3, &OFFSETS, &mut tables.offsets, &mut src)?;
-        read_table(modes >> 2 & 3, &MATCH_LENGTHS, &mut tables.match_lengths, &mut src)?;
+        let SequenceTables { literal_lengths, offsets, match_lengths } = tables;
+        let literal_modes = (modes >> 6, &LITERAL_LENGTHS, &PREDEFINED_LITERAL_LENGTHS);
+        read_table(literal_modes, literal_lengths, &mut src)?;
+        read_table((modes >> 4 & 3, &OFFSETS, &PREDEFINED_OFFSETS), offsets, &mut src)?;
+        read_table((modes >> 2 & 3, &MATCH_LENGTHS, &PREDEFINED_MATCH_LENGTHS), match_lengths, &mut src)?;
         sequences(count, src.rest(), tables, repeats, &mut execution)?;
     } else if !src.is_empty() {
         return Err(DecodeError::Corrupt);
@@ -60,24 +72,21 @@ fn count(src: &mut Input<'_>) -> Result<usize, DecodeError> {
 }
 
 fn read_table<const CELLS: usize>(
-    mode: u8,
-    kind: &Kind,
+    (mode, kind, predefined): (u8, &Kind, &DecodeTable<64>),
     table: &mut DecodeTable<CELLS>,
     src: &mut Input<'_>,
 ) -> Result<(), DecodeError> {
     match mode {
-        0 => table.build(&kind.predefined),
+        0 => table.copy(predefined),
         1 => {
             let code = src.byte()?;
-            if usize::from(code) >= kind.codes() {
-                return Err(DecodeError::Corrupt);
-            }
-            table.build_single(code);
+            let &(_, extra_bits) = kind.codes.get(usize::from(code)).ok_or(DecodeError::Corrupt)?;
+            table.build_single(code, extra_bits);
         }
         2 => {
             let (distribution, taken) = Distribution::read(src.rest(), kind.codes(), kind.max_log)?;
             src.take(taken)?;
-            table.build(&distribution);
+            table.build(&distribution, kind.codes);
         }
         _ if table.known => {}
         _ => return Err(DecodeError::Corrupt),
@@ -93,28 +102,39 @@ fn sequences(
     repeats: &mut RepeatOffsets,
     execution: &mut Execution<'_, '_>,
 ) -> Result<(), DecodeError> {
-    let bits = &mut BackwardBits::new(src)?;
-    let mut literal_length = tables.literal_lengths.start(bits);
-    let mut offset = tables.offsets.start(bits);
-    let mut match_length = tables.match_lengths.start(bits);
+    let mut bits = BackwardBits::new(src)?;
+    let mut literal_length = tables.literal_lengths.start(&mut bits);
+    let mut offset = tables.offsets.start(&mut bits);
+    let mut match_length = tables.match_lengths.start(&mut bits);
     for left in (0..count).rev() {
-        let offset_value = value(&OFFSETS, tables.offsets.symbol(offset), bits)?;
-        let length = value(&MATCH_LENGTHS, tables.match_lengths.symbol(match_length), bits)?;
-        let literals = value(&LITERAL_LENGTHS, tables.literal_lengths.symbol(literal_length), bits)?;
+        let literal_cell = tables.literal_lengths.cell(literal_length);
+        let match_cell = tables.match_lengths.cell(match_length);
+        let offset_cell = tables.offsets.cell(offset);
+        bits.refill();
+        let offset_value = value(&OFFSETS, offset_cell, &mut bits)?;
+        // The other two values have at most 16 extra bits each, and the three states 26 bits.
+        if offset_cell.extra_bits > 24 {
+            bits.refill();
+        }
+        let length = value(&MATCH_LENGTHS, match_cell, &mut bits)?;
+        let literals = value(&LITERAL_LENGTHS, literal_cell, &mut bits)?;
+        if left > 0 {
+            bits.refill();
+            literal_length = literal_cell.next(&mut bits);
+            match_length = match_cell.next(&mut bits);
+            offset = offset_cell.next(&mut bits);
+        }
         let distance = repeats.offset(offset_value, literals).ok_or(DecodeError::Corrupt)?;
         execution.sequence(literals, distance, length)?;
-        if left > 0 {
-            literal_length = tables.literal_lengths.next(literal_length, bits);
-            match_length = tables.match_lengths.next(match_length, bits);
-            offset = tables.offsets.next(offset, bits);
-        }
     }
     bits.finish()
 }
 
-fn value(kind: &Kind, code: u8, bits: &mut BackwardBits<'_>) -> Result<u32, DecodeError> {
-    let (least, extra_bits) = kind.baseline(code).ok_or(DecodeError::Corrupt)?;
-    least.checked_add(bits.read(extra_bits)).ok_or(DecodeError::Corrupt)
+/// The value that `cell` stands for and the bits after it.
+#[inline]
+fn value(kind: &Kind, cell: Cell, bits: &mut BackwardBits<'_>) -> Result<u32, DecodeError> {
+    let &(least, _) = kind.codes.get(usize::from(cell.symbol)).ok_or(DecodeError::Corrupt)?;
+    least.checked_add(bits.read(u32::from(cell.extra_bits))).ok_or(DecodeError::Corrupt)
 }
 
 /// The page while its front grows towards the literals at its end.
@@ -129,11 +149,7 @@ impl Execution<'_, '_> {
         let size = |number: u32| usize::try_from(number).map_err(|_| DecodeError::Corrupt);
         self.copy_literals(size(literals)?)?;
         // A match must leave room for the literals that are left: they are on the page as well.
-        let length = size(length)?;
-        if self.page.room().saturating_sub(self.literals) < length {
-            return Err(DecodeError::WrongLength);
-        }
-        self.page.repeat(size(distance)?, length)
+        self.page.repeat_before_end(self.literals, size(distance)?, size(length)?)
     }
 
     fn copy_literals(&mut self, count: usize) -> Result<(), DecodeError> {

@@ -1,0 +1,109 @@
+//! Finite state entropy codes, decoded: RFC 8878, 4.1.
+#![expect(
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    clippy::as_conversions,
+    reason = "a distribution's shares sum to the number of states, a power of two that is cut to CELLS; symbols \
+              are below SYMBOLS; a state is masked by CELLS"
+)]
+
+use super::bit_reader::BackwardBits;
+use super::distribution::{Distribution, SYMBOLS};
+use super::fse::symbols_of_states;
+
+/// What a state decodes to and where it goes.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Cell {
+    pub(super) symbol: u8,
+    /// How many bits to read for the value that the symbol stands for.
+    pub(super) extra_bits: u8,
+    /// How many bits to read and add to the baseline for the next state, above the 12 bits of the baseline.
+    next: u16,
+}
+
+impl Cell {
+    const EMPTY: Self = Self { symbol: 0, extra_bits: 0, next: 0 };
+
+    /// Reads the state after this one.
+    #[inline]
+    pub(super) fn next(self, bits: &mut BackwardBits<'_>) -> usize {
+        usize::from(self.next & 0xfff) + bits.read(u32::from(self.next >> 12)) as usize
+    }
+}
+
+/// A table to decode with; `CELLS` is a power of two, at most 512.
+#[derive(Debug)]
+pub(super) struct DecodeTable<const CELLS: usize> {
+    cells: [Cell; CELLS],
+    log: u32,
+    /// Whether there is a table at all.
+    pub(super) known: bool,
+}
+
+impl<const CELLS: usize> Default for DecodeTable<CELLS> {
+    fn default() -> Self {
+        Self { cells: [Cell::EMPTY; CELLS], log: 0, known: false }
+    }
+}
+
+impl<const CELLS: usize> DecodeTable<CELLS> {
+    /// The table of `distribution`, whose accuracy `CELLS` has room for. `codes` has the number of extra bits
+    /// of each symbol.
+    pub(super) const fn of(distribution: &Distribution, codes: &[(u32, u8)]) -> Self {
+        let mut table = Self { cells: [Cell::EMPTY; CELLS], log: 0, known: false };
+        table.build(distribution, codes);
+        table
+    }
+
+    /// Makes this the table of `distribution`, as [`of`](Self::of) does.
+    pub(super) const fn build(&mut self, distribution: &Distribution, codes: &[(u32, u8)]) {
+        let most = CELLS.ilog2();
+        self.log = if distribution.log < most { distribution.log } else { most };
+        self.known = true;
+        let symbols = symbols_of_states(distribution);
+        // The next of each symbol's states, counted from its number of states.
+        let mut numbers = [0u16; SYMBOLS];
+        let mut symbol = 0;
+        while symbol < SYMBOLS {
+            numbers[symbol] = distribution.shares[symbol].unsigned_abs();
+            symbol += 1;
+        }
+        let mut state = 0;
+        while state < 1 << self.log {
+            let symbol = symbols[state];
+            let place = symbol as usize % SYMBOLS;
+            let number = if numbers[place] > 0 { numbers[place] } else { 1 };
+            numbers[place] = number + 1;
+            let bits = self.log.saturating_sub(number.ilog2());
+            let baseline = ((number as u32) << bits).wrapping_sub(1 << self.log) as u16;
+            let extra_bits = if place < codes.len() { codes[place].1 } else { 0 };
+            self.cells[state] = Cell { symbol, extra_bits, next: (bits as u16) << 12 | baseline & 0xfff };
+            state += 1;
+        }
+    }
+
+    /// Makes this the table that always decodes to `symbol`, which has `extra_bits`.
+    pub(super) fn build_single(&mut self, symbol: u8, extra_bits: u8) {
+        self.cells[0] = Cell { symbol, extra_bits, next: 0 };
+        self.log = 0;
+        self.known = true;
+    }
+
+    /// Makes this the same table as `other`, which is not larger.
+    pub(super) fn copy<const OTHER: usize>(&mut self, other: &DecodeTable<OTHER>) {
+        self.cells[..OTHER].copy_from_slice(&other.cells);
+        self.log = other.log;
+        self.known = true;
+    }
+
+    /// Reads the first state.
+    pub(super) fn start(&self, bits: &mut BackwardBits<'_>) -> usize {
+        bits.read(self.log) as usize
+    }
+
+    /// What `state` decodes to.
+    #[inline]
+    pub(super) fn cell(&self, state: usize) -> Cell {
+        self.cells[state & (CELLS - 1)]
+    }
+}
