@@ -164,9 +164,14 @@ struct ForwardBits<'a> {
 impl ForwardBits<'_> {
     /// The next `count` bits, at most 16, without passing them.
     fn peek(&self, count: u32) -> Result<u32, DecodeError> {
-        let end = (self.at + count as usize).div_ceil(8);
-        let bytes = self.src.get(self.at / 8..end).ok_or(DecodeError::Truncated)?;
-        let word = bytes.iter().rev().fold(0, |word, &byte| word << 8 | u32::from(byte));
+        if self.at + count as usize > 8 * self.src.len() {
+            return Err(DecodeError::Truncated);
+        }
+        let bytes = self.src.get(self.at / 8..).unwrap_or_default();
+        let word = match bytes.first_chunk::<4>() {
+            Some(word) => u32::from_le_bytes(*word),
+            None => bytes.iter().rev().fold(0, |word, &byte| word << 8 | u32::from(byte)),
+        };
         Ok(word >> (self.at % 8) & ((1 << count) - 1))
     }
 

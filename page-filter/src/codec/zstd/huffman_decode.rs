@@ -82,7 +82,10 @@ impl HuffmanTable {
         for count in 0..254 {
             let cell = table.cell(state);
             weights[count] = cell.symbol;
-            bits.refill();
+            // Eight states take at most 48 bits.
+            if count % 8 == 0 {
+                bits.refill();
+            }
             state = cell.next(&mut bits);
             if bits.overrun() {
                 weights[count + 1] = table.cell(other).symbol;

@@ -102,15 +102,17 @@ impl RepeatOffsets {
     /// The offset that an offset value stands for, after `literals` literals; `None` for an offset of 0.
     pub(super) fn offset(&mut self, value: u32, literals: u32) -> Option<u32> {
         let [first, second, third] = self.0;
-        let shifted = if literals == 0 { value.checked_add(1)? } else { value };
-        let offset = match (value, shifted) {
-            (4.., _) => value.wrapping_sub(3),
-            (_, 1) => return Some(first),
-            (_, 2) => {
+        if let Some(offset @ 1..) = value.checked_sub(3) {
+            self.0 = [offset, first, second];
+            return Some(offset);
+        }
+        let offset = match value.wrapping_add(u32::from(literals == 0)) {
+            1 => return Some(first),
+            2 => {
                 self.0 = [second, first, third];
                 return Some(second);
             }
-            (_, 3) => third,
+            3 => third,
             _ => first.checked_sub(1).filter(|&offset| offset > 0)?,
         };
         self.0 = [offset, first, second];

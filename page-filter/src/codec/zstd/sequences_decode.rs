@@ -110,16 +110,20 @@ fn sequences(
         let literal_cell = tables.literal_lengths.cell(literal_length);
         let match_cell = tables.match_lengths.cell(match_length);
         let offset_cell = tables.offsets.cell(offset);
+        // The three states take at most 26 bits.
+        let extra_bits = [offset_cell, match_cell, literal_cell].map(|cell| u32::from(cell.extra_bits));
+        let many = extra_bits.iter().sum::<u32>() > 30;
         bits.refill();
-        let offset_value = value(&OFFSETS, offset_cell, &mut bits)?;
-        // The other two values have at most 16 extra bits each, and the three states 26 bits.
-        if offset_cell.extra_bits > 24 {
+        let offset_value = value(&OFFSETS, offset_cell, &mut bits);
+        if many {
             bits.refill();
         }
-        let length = value(&MATCH_LENGTHS, match_cell, &mut bits)?;
-        let literals = value(&LITERAL_LENGTHS, literal_cell, &mut bits)?;
-        if left > 0 {
+        let length = value(&MATCH_LENGTHS, match_cell, &mut bits);
+        let literals = value(&LITERAL_LENGTHS, literal_cell, &mut bits);
+        if many {
             bits.refill();
+        }
+        if left > 0 {
             literal_length = literal_cell.next(&mut bits);
             match_length = match_cell.next(&mut bits);
             offset = offset_cell.next(&mut bits);
@@ -130,11 +134,11 @@ fn sequences(
     bits.finish()
 }
 
-/// The value that `cell` stands for and the bits after it.
+/// The value that `cell` stands for and the bits after it: below 2^32 for every code there is.
 #[inline]
-fn value(kind: &Kind, cell: Cell, bits: &mut BackwardBits<'_>) -> Result<u32, DecodeError> {
-    let &(least, _) = kind.codes.get(usize::from(cell.symbol)).ok_or(DecodeError::Corrupt)?;
-    least.checked_add(bits.read(u32::from(cell.extra_bits))).ok_or(DecodeError::Corrupt)
+fn value(kind: &Kind, cell: Cell, bits: &mut BackwardBits<'_>) -> u32 {
+    let least = kind.codes.get(usize::from(cell.symbol)).map_or(0, |&(least, _)| least);
+    least.wrapping_add(bits.read(u32::from(cell.extra_bits)))
 }
 
 /// The page while its front grows towards the literals at its end.
