@@ -158,34 +158,52 @@ impl Sha256 {
     }
 }
 
-#[expect(clippy::indexing_slicing, reason = "every index into the 16 words is masked with 15")]
+/// The message schedule first, then the rounds: as fast as the compact C that purgatories have.
+#[expect(
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "indices are below 64, as the range says"
+)]
 fn compress(state: &mut [u32; 8], block: &[u8; BLOCK]) {
-    let mut words = [0_u32; 16];
+    let mut words = [0_u32; 64];
     for (word, bytes) in words.iter_mut().zip(block.as_chunks::<4>().0) {
         *word = u32::from_be_bytes(*bytes);
     }
-    let [mut a, mut b, mut c, mut d, mut e, mut f, mut g, mut h] = *state;
-    for (round, constant) in K.iter().enumerate() {
-        let word = words[round & 15];
-        let sum1 = e.rotate_right(6) ^ e.rotate_right(11) ^ e.rotate_right(25);
-        let choice = (e & f) ^ (!e & g);
-        let first = h.wrapping_add(sum1).wrapping_add(choice).wrapping_add(*constant).wrapping_add(word);
-        let sum0 = a.rotate_right(2) ^ a.rotate_right(13) ^ a.rotate_right(22);
-        let majority = (a & b) ^ (a & c) ^ (b & c);
-        let second = sum0.wrapping_add(majority);
-        (h, g, f, e) = (g, f, e, d.wrapping_add(first));
-        (d, c, b, a) = (c, b, a, first.wrapping_add(second));
-        // The word of 16 rounds later takes this one's place.
-        let next = words[round.wrapping_add(1) & 15];
-        let last = words[round.wrapping_add(14) & 15];
+    for at in 16..64 {
+        let (next, last) = (words[at - 15], words[at - 2]);
         let sigma0 = next.rotate_right(7) ^ next.rotate_right(18) ^ (next >> 3);
         let sigma1 = last.rotate_right(17) ^ last.rotate_right(19) ^ (last >> 10);
-        words[round & 15] =
-            word.wrapping_add(sigma0).wrapping_add(words[round.wrapping_add(9) & 15]).wrapping_add(sigma1);
+        words[at] = words[at - 16].wrapping_add(sigma0).wrapping_add(words[at - 7]).wrapping_add(sigma1);
+    }
+    let [mut a, mut b, mut c, mut d, mut e, mut f, mut g, mut h] = *state;
+    for (words, constants) in words.as_chunks::<8>().0.iter().zip(K.as_chunks::<8>().0) {
+        let [w0, w1, w2, w3, w4, w5, w6, w7] = *words;
+        let [k0, k1, k2, k3, k4, k5, k6, k7] = *constants;
+        // The variables change their roles instead of their values: eight rounds bring each back to its own.
+        (d, h) = round([a, b, c, d], [e, f, g, h], k0, w0);
+        (c, g) = round([h, a, b, c], [d, e, f, g], k1, w1);
+        (b, f) = round([g, h, a, b], [c, d, e, f], k2, w2);
+        (a, e) = round([f, g, h, a], [b, c, d, e], k3, w3);
+        (h, d) = round([e, f, g, h], [a, b, c, d], k4, w4);
+        (g, c) = round([d, e, f, g], [h, a, b, c], k5, w5);
+        (f, b) = round([c, d, e, f], [g, h, a, b], k6, w6);
+        (e, a) = round([b, c, d, e], [f, g, h, a], k7, w7);
     }
     for (sum, word) in state.iter_mut().zip([a, b, c, d, e, f, g, h]) {
         *sum = sum.wrapping_add(word);
     }
+}
+
+/// One round: the new values of what was `d`, which takes the role of `e`, and of what was `h`, which takes that of `a`.
+#[inline(always)]
+fn round([a, b, c, d]: [u32; 4], [e, f, g, h]: [u32; 4], constant: u32, word: u32) -> (u32, u32) {
+    let sum1 = e.rotate_right(6) ^ e.rotate_right(11) ^ e.rotate_right(25);
+    let choice = ((f ^ g) & e) ^ g;
+    // What is known before the other rounds is added first.
+    let first = h.wrapping_add(constant).wrapping_add(word).wrapping_add(choice).wrapping_add(sum1);
+    let sum0 = a.rotate_right(2) ^ a.rotate_right(13) ^ a.rotate_right(22);
+    let majority = ((a | b) & c) | (a & b);
+    (d.wrapping_add(first), first.wrapping_add(sum0).wrapping_add(majority))
 }
 
 #[cfg(test)]

@@ -5,6 +5,9 @@ use super::DecodeError;
 /// Bytes that a copy in steps of a fixed size may write beyond its end.
 const SLACK: usize = 16;
 
+/// How much of a repetition is copied in such steps.
+const LONG: usize = 256;
+
 /// What is left of an input.
 #[derive(Debug)]
 pub(super) struct Input<'a> {
@@ -151,16 +154,16 @@ impl<'a> Output<'a> {
             return Err(DecodeError::WrongLength);
         }
         let end = self.len.saturating_add(len);
-        // Copies of a fixed size are faster, where there is room for what they write too much.
+        // Short copies are faster in steps of a fixed size, where there is room for what they write too much.
+        let first = end.min(self.len.saturating_add(LONG));
         let copied = match room.saturating_sub(len) {
             ..SLACK => None,
-            _ if distance >= 16 => self.copy_steps::<16>(start, end),
-            _ if distance >= 8 => self.copy_steps::<8>(start, end),
-            _ => self.copy_pattern(start, distance, end),
+            _ if distance >= 16 => self.copy_steps::<16>(start, first),
+            _ if distance >= 8 => self.copy_steps::<8>(start, first),
+            _ => self.copy_pattern(start, distance, first),
         };
-        if copied.is_none() {
-            self.copy_periods(start, end);
-        }
+        let copied = if copied.is_some() { first } else { self.len };
+        self.copy_periods(start, distance, copied, end);
         self.len = end;
         Ok(())
     }
@@ -202,14 +205,17 @@ impl<'a> Output<'a> {
         Some(())
     }
 
-    /// Repeats what stands from `start` on, up to exactly `end`.
-    fn copy_periods(&mut self, start: usize, end: usize) {
-        let mut to = self.len;
+    /// Repeats what stands from `start` up to `to`, once `period` or more, up to exactly `end`.
+    #[inline]
+    fn copy_periods(&mut self, start: usize, period: usize, mut to: usize, end: usize) {
         while to < end {
-            // What stands from `start` on is a whole number of periods, and grows with each round.
-            let period = to.saturating_sub(start).min(end.saturating_sub(to));
-            self.bytes.copy_within(start..start.saturating_add(period), to);
-            to = to.saturating_add(period);
+            // As many whole periods as there are: their number grows with each round.
+            let filled = to.saturating_sub(start);
+            let periods = filled.saturating_sub(filled.checked_rem(period).unwrap_or(0));
+            let from = to.saturating_sub(periods);
+            let len = periods.min(end.saturating_sub(to));
+            self.bytes.copy_within(from..from.saturating_add(len), to);
+            to = to.saturating_add(len);
         }
     }
 

@@ -65,6 +65,19 @@ pub(crate) fn pages(len: usize) -> Vec<Vec<u8>> {
     pages
 }
 
+/// `rounds` pages of `len` bytes of each kind that a kernel's memory mostly is.
+pub(crate) fn memory(len: usize, rounds: usize) -> Vec<Vec<u8>> {
+    let mut random = Random::new(3);
+    let mut pages = Vec::new();
+    for round in 0..rounds {
+        pages.push(text(len, &mut random));
+        pages.push(pointers(len, &mut random));
+        pages.push(sparse(len, 1 + 30 * (round % 8), &mut random));
+        pages.push(structures(len, &mut random));
+    }
+    pages
+}
+
 /// Pages of 4 KiB: runs and matches of every length, near-incompressible ones.
 pub(crate) fn thresholds() -> Vec<Vec<u8>> {
     let len = 4096;
