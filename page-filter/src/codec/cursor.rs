@@ -247,3 +247,46 @@ impl<'a> Output<'a> {
         if self.room() == 0 { Ok(()) } else { Err(DecodeError::WrongLength) }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn repetitions_of_every_distance_and_length_are_exact() {
+        const FILLED: usize = 40;
+        for distance in 1..=FILLED {
+            for len in (0..80).chain([255, 256, 257, 300, 600]) {
+                for room in [0, 1, 7, 8, 15, 16, 17, 40] {
+                    let mut bytes = [0xa5; 700];
+                    for (at, byte) in bytes[..FILLED].iter_mut().enumerate() {
+                        *byte = u8::try_from(at).unwrap() + 1;
+                    }
+                    let mut expected = bytes;
+                    for at in FILLED..FILLED + len {
+                        expected[at] = expected[at - distance];
+                    }
+                    let end = FILLED + len;
+                    // What is kept behind the room stays as it is.
+                    let kept = bytes.len().min(end + room + 20) - (end + room).min(bytes.len());
+                    let whole = bytes.len().min(end + room + 20);
+                    let mut out = Output { bytes: &mut bytes[..whole], len: FILLED };
+                    assert_eq!(out.repeat_before_end(kept, distance, len), Ok(()));
+                    assert_eq!(out.len, end);
+                    assert_eq!(bytes[..end], expected[..end], "{distance} {len} {room}");
+                    assert_eq!(bytes[whole - kept..], expected[whole - kept..], "{distance} {len} {room}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn repetitions_end_where_the_room_does() {
+        let mut bytes = [1; 24];
+        let mut out = Output { bytes: &mut bytes, len: 4 };
+        assert_eq!(out.repeat_before_end(10, 4, 11), Err(DecodeError::WrongLength));
+        assert_eq!(out.repeat_before_end(10, 5, 1), Err(DecodeError::Corrupt));
+        assert_eq!(out.repeat_before_end(10, 0, 1), Err(DecodeError::Corrupt));
+        assert_eq!(out.repeat_before_end(10, 4, 10), Ok(()));
+    }
+}

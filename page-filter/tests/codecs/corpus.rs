@@ -106,6 +106,31 @@ pub(crate) fn thresholds() -> Vec<Vec<u8>> {
     pages
 }
 
+/// Pages of 4 KiB whose last bytes are a run, a repetition or literals, of every length about the ones that copies in
+/// steps of a fixed size stop at.
+pub(crate) fn ends() -> Vec<Vec<u8>> {
+    let mut random = Random::new(11);
+    let mut pages = Vec::new();
+    for last in (1..40).chain([63, 64, 65, 255, 256, 257, 300]) {
+        for period in [1, 2, 3, 5, 7, 8, 9, 15, 16, 17, 40] {
+            // Copies up to there, then a few literals, then a repetition to the end.
+            let mut page = copies(4096 - last, 30, &mut random);
+            for literal in page.iter_mut().rev().take(last % 5) {
+                *literal = random.byte();
+            }
+            while page.len() < 4096 {
+                page.push(page[page.len() - period]);
+            }
+            pages.push(page);
+        }
+        // A run, then literals to the end.
+        let mut page = vec![7; 4096];
+        page[4096 - last..].iter_mut().for_each(|byte| *byte = random.byte());
+        pages.push(page);
+    }
+    pages
+}
+
 /// Random bytes with one match.
 fn one_match(len: usize, distance: usize, length: usize, random: &mut Random) -> Vec<u8> {
     let mut page: Vec<u8> = (0..len).map(|_| random.byte()).collect();

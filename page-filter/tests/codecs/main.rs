@@ -40,6 +40,8 @@ fn decode(
 
 fn corpus() -> Vec<Vec<u8>> {
     let mut pages = corpus::thresholds();
+    pages.extend(corpus::ends());
+    pages.extend(corpus::memory(4096, 8));
     for len in [4096, 8192, 16384, 32768, 65536] {
         pages.extend(corpus::pages(len));
     }

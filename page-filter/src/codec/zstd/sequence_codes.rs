@@ -20,11 +20,6 @@ impl Kind {
         self.codes.len()
     }
 
-    /// The least value and the number of extra bits of `code`.
-    pub(super) fn baseline(&self, code: u8) -> Option<(u32, u32)> {
-        self.codes.get(usize::from(code)).map(|&(least, extra_bits)| (least, u32::from(extra_bits)))
-    }
-
     /// The code of `value`, its extra bits and their number.
     pub(super) fn code_of(&self, value: u32) -> (u8, u32, u32) {
         let above = self.codes.partition_point(|&(least, _)| least <= value);
