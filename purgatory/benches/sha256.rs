@@ -1,9 +1,5 @@
 //! The digest beside the compact C one: `cargo bench -p purgatory --bench sha256`. Needs `cc`.
-#![expect(
-    missing_docs,
-    clippy::unwrap_used,
-    reason = "criterion's macro; a bench that panics fails, as it should"
-)]
+#![expect(clippy::unwrap_used, reason = "a bench that panics fails, as it should")]
 
 use std::env;
 use std::path::Path;

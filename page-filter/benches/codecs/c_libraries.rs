@@ -1,8 +1,8 @@
 //! The system's C codecs, called through their published functions.
 
-use std::cell::RefCell;
-use std::ffi::{c_int, c_ulong, c_void};
-use std::ptr;
+use core::cell::RefCell;
+use core::ffi::{c_int, c_ulong, c_void};
+use core::ptr;
 
 use libloading::Library;
 

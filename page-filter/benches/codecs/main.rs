@@ -2,13 +2,12 @@
 //!
 //! `KCAPTURE_PAGES` names a file of whole pages of 4 KiB to use instead of generated ones.
 #![expect(
-    missing_docs,
     clippy::arithmetic_side_effects,
     clippy::as_conversions,
     clippy::indexing_slicing,
     clippy::panic,
     clippy::unwrap_used,
-    reason = "criterion's macro; a bench that panics fails, as it should"
+    reason = "a bench that panics fails, as it should"
 )]
 
 mod c_libraries;
@@ -16,7 +15,7 @@ mod c_libraries;
 #[expect(dead_code, reason = "the tests use the rest")]
 mod corpus;
 
-use std::hint::black_box;
+use core::hint::black_box;
 
 use c_libraries::CCodec;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};

@@ -158,8 +158,7 @@ impl<'a> Output<'a> {
         let first = end.min(self.len.saturating_add(LONG));
         let copied = match room.saturating_sub(len) {
             ..SLACK => None,
-            _ if distance >= 16 => self.copy_steps::<16>(start, first),
-            _ if distance >= 8 => self.copy_steps::<8>(start, first),
+            _ if distance >= 8 => self.copy_steps(start, first),
             _ => self.copy_pattern(start, distance, first),
         };
         let copied = if copied.is_some() { first } else { self.len };
@@ -168,16 +167,19 @@ impl<'a> Output<'a> {
         Ok(())
     }
 
-    /// Copies `STEP` bytes at a time from `from` on to the end of what is filled, up to `end` and at most one
-    /// step beyond. `from` is a step or more before.
+    /// Copies eight bytes at a time, two times a round, from `from` on to the end of what is filled, up to `end` and at
+    /// most 16 bytes beyond. `from` is eight bytes or more before.
     #[inline]
-    fn copy_steps<const STEP: usize>(&mut self, mut from: usize, end: usize) -> Option<()> {
+    fn copy_steps(&mut self, mut from: usize, end: usize) -> Option<()> {
         let mut to = self.len;
         loop {
-            let step: [u8; STEP] = *self.bytes.get(from..)?.first_chunk()?;
-            *self.bytes.get_mut(to..)?.first_chunk_mut()? = step;
-            from = from.saturating_add(STEP);
-            to = to.saturating_add(STEP);
+            for step in [0, 8] {
+                let (from, to) = (from.saturating_add(step), to.saturating_add(step));
+                let bytes: [u8; 8] = *self.bytes.get(from..)?.first_chunk()?;
+                *self.bytes.get_mut(to..)?.first_chunk_mut()? = bytes;
+            }
+            from = from.saturating_add(16);
+            to = to.saturating_add(16);
             if to >= end {
                 return Some(());
             }
@@ -230,14 +232,12 @@ impl<'a> Output<'a> {
     #[inline]
     pub(super) fn move_from_end(&mut self, back: usize, len: usize) -> Option<()> {
         let start = self.bytes.len().checked_sub(back).filter(|&start| start >= self.len && len <= back)?;
-        if len <= SLACK && start.saturating_sub(self.len) >= SLACK {
-            if let Some(&step) = self.bytes.get(start..)?.first_chunk::<SLACK>() {
-                *self.bytes.get_mut(self.len..)?.first_chunk_mut()? = step;
-                self.len = self.len.checked_add(len)?;
-                return Some(());
-            }
+        let (room, source) = self.bytes.split_at_mut_checked(start)?;
+        let room = room.get_mut(self.len..)?;
+        match (room.first_chunk_mut::<SLACK>(), source.first_chunk::<SLACK>()) {
+            (Some(room), Some(source)) if len <= SLACK => *room = *source,
+            _ => self.bytes.copy_within(start..start.checked_add(len)?, self.len),
         }
-        self.bytes.copy_within(start..start.checked_add(len)?, self.len);
         self.len = self.len.checked_add(len)?;
         Some(())
     }

@@ -36,6 +36,15 @@ impl Distribution {
         Self { shares, log }
     }
 
+    /// One more than the greatest symbol that has a share.
+    pub(super) const fn symbols(&self) -> usize {
+        let mut symbols = SYMBOLS;
+        while symbols > 0 && self.shares[symbols - 1] == 0 {
+            symbols -= 1;
+        }
+        symbols
+    }
+
     /// Reads a distribution of at most `symbols` symbols and an accuracy of at most `max_log`; returns it and
     /// the number of bytes that it takes.
     pub(super) fn read(src: &[u8], symbols: usize, max_log: u32) -> Result<(Self, usize), DecodeError> {

@@ -21,8 +21,9 @@ pub(super) const fn symbols_of_states(distribution: &Distribution) -> [u8; MAX_S
     let states = 1usize << distribution.log;
     // Symbols with less than one state take the last ones.
     let mut end = states;
+    let used = distribution.symbols();
     let mut symbol = 0;
-    while symbol < SYMBOLS {
+    while symbol < used {
         if distribution.shares[symbol] == -1 && end > 0 {
             end -= 1;
             symbols[end] = symbol as u8;
@@ -32,7 +33,7 @@ pub(super) const fn symbols_of_states(distribution: &Distribution) -> [u8; MAX_S
     let step = (states >> 1) + (states >> 3) + 3;
     let mut state = 0;
     let mut symbol = 0;
-    while symbol < SYMBOLS {
+    while symbol < used {
         let mut share = distribution.shares[symbol];
         while share > 0 {
             symbols[state] = symbol as u8;
