@@ -12,7 +12,7 @@ use crate::{PageKind, PhysMemory};
 
 /// Compound pages of more than 2^10 frames are believed only when their last frame is a tail: an order that is wrong by
 /// one bit could otherwise take gigabytes with it.
-const CONFIRMED_ORDER: u32 = 10;
+pub(crate) const CONFIRMED_ORDER: u32 = 10;
 /// How far back in the mem_map a tail can name its head: the largest compound page there is.
 const MAX_TAILS: u64 = 1 << 22;
 
@@ -72,6 +72,14 @@ impl Blocks<'_> {
             }
         };
         earlier.unwrap_or_else(|| Block::alone(pfn, PageKind::Kernel))
+    }
+
+    /// The block that starts before `pfn` and covers it, as far as memory alone says.
+    pub(crate) fn block_over(&mut self, pfn: u64) -> Option<Block> {
+        let mut buf = [0; MAX_STRUCT_PAGE];
+        let (addr, page) = self.kernel.struct_page(self.memory, pfn, &mut buf)?;
+        let block = self.block_of(pfn, addr, page, None, false);
+        (block.frames.start < pfn).then_some(block)
     }
 
     /// The `struct page` after that of a head.

@@ -70,6 +70,20 @@ impl Counts {
         }
     }
 
+    /// Adds what a pass over the memory that comes next met.
+    pub(crate) fn add_all(&mut self, later: &Self) {
+        let add = |counts: &mut [u64], more: &[u64]| {
+            for (count, more) in counts.iter_mut().zip(more) {
+                *count = count.saturating_add(*more);
+            }
+        };
+        add(&mut self.pages, &later.pages);
+        add(&mut self.left_out, &later.left_out);
+        self.blocks = self.blocks.saturating_add(later.blocks);
+        self.bad_orders = self.bad_orders.saturating_add(later.bad_orders);
+        self.first_bad_order = self.first_bad_order.or(later.first_bad_order);
+    }
+
     pub(crate) fn add_block(&mut self) {
         self.blocks = self.blocks.saturating_add(1);
     }
@@ -80,6 +94,18 @@ impl Counts {
     }
 }
 
-fn slot(kind: PageKind) -> usize {
-    PageKind::ALL.iter().position(|known| *known == kind).unwrap_or(usize::MAX)
+/// The place of a kind in the arrays.
+const fn slot(kind: PageKind) -> usize {
+    match kind {
+        PageKind::Kernel => 0,
+        PageKind::Slab => 1,
+        PageKind::Zero => 2,
+        PageKind::Cache => 3,
+        PageKind::CachePrivate => 4,
+        PageKind::User => 5,
+        PageKind::Free => 6,
+        PageKind::HwPoison => 7,
+        PageKind::Offline => 8,
+        PageKind::Unknown => 9,
+    }
 }

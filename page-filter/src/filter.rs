@@ -10,16 +10,14 @@
 
 use core::ops::Range;
 
-use vmcore_format::{Error, Pfn, VirtAddr};
+use vmcore_format::{Error, Pfn};
 
 use crate::bits;
-use crate::block::{Block, Blocks};
 use crate::counts::Counts;
+use crate::judge::{Carry, Judged};
 use crate::kernel::Kernel;
-use crate::mem_map::Described;
-use crate::rules::Rules;
+use crate::pass::{BATCH, Pass};
 use crate::sanity::Findings;
-use crate::struct_page::StructPage;
 use crate::witness::Witness;
 use crate::{Level, PageKind, PhysMemory};
 
@@ -30,32 +28,22 @@ use crate::{Level, PageKind, PhysMemory};
 #[derive(Debug)]
 pub struct Filter<'k> {
     kernel: &'k mut Kernel,
+    level: Level,
     /// Where the last window ended.
     scanned: u64,
-    progress: Progress,
-}
-
-/// What a pass carries from window to window.
-#[derive(Debug, Clone)]
-struct Progress {
-    level: Level,
-    /// The block met last; it may run over the end of its window.
-    block: Block,
-    /// The frame before this one was judged, so a block that it belongs to is known.
-    judged: u64,
+    carry: Carry,
     witness: Option<(Pfn, Witness, PageKind)>,
 }
 
-/// What a pass works on.
-struct Pass<'a> {
-    blocks: Blocks<'a>,
-    window: Range<u64>,
-    dumpable: &'a mut [u64],
-    counts: &'a mut Counts,
+/// Page frames to be judged, and what those before leave to them.
+#[derive(Debug)]
+pub(crate) struct Window<'b> {
+    pub(crate) frames: Range<u64>,
+    /// `None` where those before are not judged yet.
+    pub(crate) carry: Option<Carry>,
+    /// Bit 0 of word 0 is the first frame; there is a bit for each.
+    pub(crate) dumpable: &'b mut [u64],
 }
-
-/// How many `struct page`s are read at a time, where the scratch buffer holds as many.
-const BATCH: usize = 512;
 
 impl<'k> Filter<'k> {
     /// The size of a scratch buffer that makes scans as fast as they get, in bytes: 512 `struct page`s of 64 bytes.
@@ -64,7 +52,7 @@ impl<'k> Filter<'k> {
     /// Leaves out what `level` says of the machine that `kernel` ran on.
     #[must_use]
     pub fn new(kernel: &'k mut Kernel, level: Level) -> Self {
-        Self { kernel, scanned: 0, progress: Progress::new(level) }
+        Self { kernel, level, scanned: 0, carry: Carry::NONE, witness: None }
     }
 
     /// The kernel whose pages are told apart.
@@ -95,183 +83,55 @@ impl<'k> Filter<'k> {
         if u64::try_from(dumpable.len()).is_ok_and(|words| words < needed) {
             return Err(Error::BufferTooSmall { needed });
         }
-        let Some(rules) = self.kernel.rules().cloned() else {
-            counts.add(PageKind::Unknown, bits::count(dumpable, 0..frames), false);
-            return Ok(());
-        };
-        if scratch.len() < rules.size {
-            return Err(Error::BufferTooSmall { needed: u64::try_from(rules.size).unwrap_or(u64::MAX) });
-        }
         if window.start.0 < self.scanned {
-            self.progress = Progress::new(self.progress.level);
+            (self.carry, self.witness) = (Carry::NONE, None);
         }
-        self.scanned = window.end.0;
-        let window = window.start.0..window.end.0;
-        let blocks = Blocks { kernel: self.kernel, memory, rules: &rules };
-        let mut pass = Pass { blocks, window, dumpable, counts };
-        let mut batch = BATCH;
-        let mut pfn = pass.window.start;
-        while let Some(held) = pass.next_held(pfn) {
-            pfn = self.progress.advance(&mut pass, held, scratch, &mut batch);
-        }
+        let (start, end) = (window.start.0, window.end.0);
+        let window = Window { frames: start..end, carry: Some(self.carry), dumpable };
+        let (_, judged) = judge(self.kernel, self.level, memory, window, scratch)?;
+        self.scanned = end;
+        counts.add_all(&judged.counts);
+        self.witness = self.witness.or(judged.witness);
+        self.carry = judged.carry;
         Ok(())
     }
 
     /// What to make of a complete pass. `whole` says that the input holds every page frame the machine had.
     #[must_use]
     pub fn findings(&self, counts: &Counts, whole: bool) -> Findings {
-        Findings::new(self.kernel, self.progress.level, counts, whole, self.progress.witness)
+        Findings::new(self.kernel, self.level, counts, whole, self.witness)
     }
 }
 
-impl Progress {
-    fn new(level: Level) -> Self {
-        let block = Block { frames: 0..0, kind: PageKind::Kernel, bad_order: None };
-        Self { level, block, judged: u64::MAX, witness: None }
+/// Judges the frames of a window that are set in its bitmap, and clears those that `level` leaves out. Answers what was
+/// taken for the state that the frames before leave, too.
+///
+/// # Errors
+/// [`Error::BufferTooSmall`] with the bytes needed when `scratch` does not hold one `struct page`.
+pub(crate) fn judge(
+    kernel: &mut Kernel,
+    level: Level,
+    memory: &mut dyn PhysMemory,
+    window: Window<'_>,
+    scratch: &mut [u8],
+) -> Result<(Carry, Judged), Error> {
+    let Window { frames, carry, dumpable } = window;
+    let Some(rules) = kernel.rules().cloned() else {
+        let carry = carry.unwrap_or(Carry::NONE);
+        let mut judged = Judged { counts: Counts::default(), witness: None, carry };
+        let held = bits::count(dumpable, 0..frames.end.saturating_sub(frames.start));
+        judged.counts.add(PageKind::Unknown, held, false);
+        return Ok((carry, judged));
+    };
+    if scratch.len() < rules.size {
+        return Err(Error::BufferTooSmall { needed: u64::try_from(rules.size).unwrap_or(u64::MAX) });
     }
-
-    /// Whether pages of `kind` are left out, where `rules` could tell them.
-    fn leaves_out(&self, kind: PageKind, rules: &Rules) -> bool {
-        let any_of = |levels| self.level.intersects(levels);
-        match kind {
-            PageKind::Cache => any_of(Level::CACHE.union(Level::CACHE_PRIVATE)),
-            PageKind::CachePrivate => any_of(Level::CACHE_PRIVATE),
-            PageKind::User => any_of(Level::USER),
-            PageKind::Free => any_of(Level::FREE),
-            PageKind::HwPoison => true,
-            PageKind::Offline => rules.hwpoison.is_some() || any_of(Level::ZERO.complement()),
-            PageKind::Kernel | PageKind::Zero | PageKind::Slab | PageKind::Unknown => false,
-        }
-    }
-
-    /// Judges frames from `pfn` on, which is held: answers the first frame that is not judged.
-    fn advance(&mut self, pass: &mut Pass<'_>, pfn: u64, scratch: &mut [u8], batch: &mut usize) -> u64 {
-        if self.block.frames.contains(&pfn) && !self.looks_for_poison(pass) {
-            return self.settle_block(pass, pfn);
-        }
-        let (first, until) = match pass.blocks.kernel.describe(pass.blocks.memory, pfn) {
-            Described::At { first, until } => (first, until.min(pass.window.end)),
-            Described::Absent { until } => {
-                let until = until.min(pass.window.end);
-                self.settle(pass, pfn..until, PageKind::Unknown);
-                return until;
-            }
-        };
-        // An aligned batch, so that most lie in whole pages of the mem_map.
-        let aligned = u64::try_from(BATCH).unwrap_or(1).saturating_sub(pfn & 511);
-        let frames = usize::try_from(until.saturating_sub(pfn).min(aligned)).unwrap_or(1).min(*batch);
-        let size = pass.blocks.rules.size;
-        let len = frames.saturating_mul(size).min(scratch.len());
-        let bytes =
-            scratch.get_mut(..len.saturating_sub(len.checked_rem(size).unwrap_or(0))).unwrap_or_default();
-        if pass.blocks.kernel.read_virt(pass.blocks.memory, first, bytes).is_err() {
-            if bytes.len() > size {
-                *batch = bytes.len().checked_div(size.saturating_mul(2)).unwrap_or(1).max(1);
-                return pfn;
-            }
-            let next = pfn.saturating_add(1);
-            self.settle(pass, pfn..next, PageKind::Unknown);
-            return next;
-        }
-        *batch = batch.saturating_mul(2).min(BATCH);
-        self.judge_batch(pass, pfn, first, bytes)
-    }
-
-    fn judge_batch(&mut self, pass: &mut Pass<'_>, start: u64, first: VirtAddr, bytes: &[u8]) -> u64 {
-        let layout = pass.blocks.rules.layout;
-        let size = pass.blocks.rules.size;
-        let mut judged = start;
-        let mut pages = bytes.chunks_exact(size).map(|bytes| StructPage::new(bytes, layout)).peekable();
-        let mut pfn = start;
-        let mut addr = first.0;
-        while let Some(page) = pages.next() {
-            if pfn >= judged && pass.is_held(pfn) {
-                judged = self.judge(pass, pfn, VirtAddr(addr), page, pages.peek().copied());
-            }
-            pfn = pfn.saturating_add(1);
-            addr = addr.wrapping_add(u64::try_from(size).unwrap_or(0));
-        }
-        judged.max(pfn)
-    }
-
-    /// Judges one held frame, and with it the block it belongs to where that needs no look at each frame.
-    fn judge(
-        &mut self,
-        pass: &mut Pass<'_>,
-        pfn: u64,
-        addr: VirtAddr,
-        page: StructPage<'_>,
-        next: Option<StructPage<'_>>,
-    ) -> u64 {
-        if !self.block.frames.contains(&pfn) {
-            let known = self.judged == pfn;
-            self.block = pass.blocks.block_of(pfn, addr, page, next, known);
-            match self.block.bad_order {
-                Some(order) => pass.counts.add_bad_order(pfn, order),
-                None if self.block.frames.end.saturating_sub(self.block.frames.start) > 1 => {
-                    pass.counts.add_block()
-                }
-                None => {}
-            }
-        }
-        if self.block.kind != PageKind::HwPoison && pass.blocks.rules.is_poisoned(page) {
-            let end = pfn.saturating_add(1);
-            self.settle(pass, pfn..end, PageKind::HwPoison);
-            self.judged = end;
-            return end;
-        }
-        if self.looks_for_poison(pass) {
-            let end = pfn.saturating_add(1);
-            self.settle(pass, pfn..end, self.block.kind);
-            self.judged = end;
-            return end;
-        }
-        self.settle_block(pass, pfn)
-    }
-
-    /// Whether each frame of the current block must be looked at: it is to be dumped, so it will be read, and one frame
-    /// may be broken.
-    fn looks_for_poison(&self, pass: &Pass<'_>) -> bool {
-        pass.blocks.rules.hwpoison.is_some() && !self.leaves_out(self.block.kind, pass.blocks.rules)
-    }
-
-    /// Settles the rest of the current block, from `pfn` on, as far as the window goes.
-    fn settle_block(&mut self, pass: &mut Pass<'_>, pfn: u64) -> u64 {
-        let end = self.block.frames.end.min(pass.window.end);
-        self.settle(pass, pfn..end, self.block.kind);
-        self.judged = end;
-        end
-    }
-
-    /// Counts the held frames of a run as `kind`, and takes them out of the dump where the level says so.
-    fn settle(&mut self, pass: &mut Pass<'_>, run: Range<u64>, kind: PageKind) {
-        let bits = run.start.saturating_sub(pass.window.start)..run.end.saturating_sub(pass.window.start);
-        let held = bits::count(pass.dumpable, bits.clone());
-        let left_out = self.leaves_out(kind, pass.blocks.rules);
-        pass.counts.add(kind, held, left_out);
-        if !left_out {
-            return;
-        }
-        // That memory broke says nothing against the rules, whatever it held.
-        if kind != PageKind::HwPoison && self.witness.is_none() {
-            let witness = pass.blocks.kernel.witnesses.first_in(run).filter(|(pfn, _)| pass.is_held(*pfn));
-            self.witness = witness.map(|(pfn, witness)| (Pfn(pfn), witness, kind));
-        }
-        bits::clear(pass.dumpable, bits);
-    }
-}
-
-impl Pass<'_> {
-    /// The first frame from `pfn` on that is still to be dumped.
-    fn next_held(&self, pfn: u64) -> Option<u64> {
-        let start = self.window.start;
-        let bits = pfn.saturating_sub(start)..self.window.end.saturating_sub(start);
-        bits::next_set(self.dumpable, bits)?.checked_add(start)
-    }
-
-    fn is_held(&self, pfn: u64) -> bool {
-        pfn.checked_sub(self.window.start).is_some_and(|bit| bits::is_set(self.dumpable, bit))
-    }
+    let mut pass = Pass { kernel, memory, rules: &rules, window: frames, scratch };
+    let carry = match carry {
+        Some(carry) => carry,
+        None => pass.guess(),
+    };
+    Ok((carry, pass.run(level, carry, dumpable)))
 }
 
 #[cfg(test)]

@@ -27,6 +27,8 @@ mod struct_page;
 mod rules;
 
 mod classify;
+mod slices;
+
 mod mem_map;
 mod witness;
 
@@ -35,6 +37,9 @@ mod kernel;
 
 mod block;
 mod sanity;
+
+mod judge;
+mod pass;
 
 mod filter;
 

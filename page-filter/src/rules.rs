@@ -122,6 +122,16 @@ impl PageType {
     pub(crate) fn is(self, mapcount: u32) -> bool {
         mapcount & self.mask == self.value
     }
+
+    /// The bits of the word that hold the type.
+    pub(crate) fn mask(self) -> u32 {
+        self.mask
+    }
+
+    /// What those bits are.
+    pub(crate) fn value(self) -> u32 {
+        self.value
+    }
 }
 
 /// Whether the word of `_mapcount` holds a page type: no count of mappings goes below -127.

@@ -41,6 +41,12 @@ impl Witnesses {
         }
     }
 
+    /// The first of their page frames at or above `pfn`; `u64::MAX` if there is none.
+    pub(crate) fn first_from(&self, pfn: u64) -> u64 {
+        let at = self.list.partition_point(|(known, _)| *known < pfn);
+        self.list.get(at).map_or(u64::MAX, |(known, _)| *known)
+    }
+
     /// The first of them in a run of page frames.
     pub(crate) fn first_in(&self, run: Range<u64>) -> Option<(u64, Witness)> {
         let at = self.list.partition_point(|(pfn, _)| *pfn < run.start);
