@@ -234,15 +234,15 @@ fn section(mix: Mix, seed: u64, kernel: u64) -> Vec<(u64, Use)> {
     let mut uses: Vec<(u64, Use)> = (0..kernel).map(|pfn| (pfn, Use::Text)).collect();
     let mut pfn = kernel;
     while pfn < BLOCK_AT >> 12 {
-        let pageblock: Box<dyn Fn(&mut Random, u64) -> Use> = match mix {
-            Mix::Server => server(random, pfn),
-            Mix::Scattered => Box::new(|random, _| scattered(random)),
+        let pageblock = match mix {
+            Mix::Server => Pageblock::of_server(random.below(100)),
+            Mix::Scattered => Pageblock::Scattered,
         };
         let end = pfn + 512;
         while pfn < end {
-            let wanted = pageblock(random, pfn);
+            let wanted = pageblock.next(random, pfn);
             let fits =
-                pfn.is_multiple_of(1 << wanted.order()) && pfn + (1 << wanted.order()) <= end.max(pfn + 1024);
+                pfn.is_multiple_of(1 << wanted.order()) && pfn + (1 << wanted.order()) <= BLOCK_AT >> 12;
             let used = if fits { wanted } else { Use::Anon };
             uses.push((pfn, used));
             pfn += 1 << used.order();
@@ -252,40 +252,61 @@ fn section(mix: Mix, seed: u64, kernel: u64) -> Vec<(u64, Use)> {
     uses
 }
 
-/// What a pageblock of a server is used for.
-fn server(random: &mut Random, pfn: u64) -> Box<dyn Fn(&mut Random, u64) -> Use> {
-    match random.below(100) {
-        0..=34 => Box::new(|_, _| Use::Thp { order: 9 }),
-        35..=49 => Box::new(|random, _| if random.below(32) == 0 { Use::Table } else { Use::Anon }),
-        50..=69 => Box::new(|random, _| if random.below(8) == 0 { Use::CachePrivate } else { Use::Cache }),
-        70..=77 => {
-            Box::new(|_, pfn| Use::FolioCache { order: if pfn % 64 < 32 { 4 } else { 2 }, private: false })
-        }
-        78..=87 if pfn.is_multiple_of(1024) && pfn + 1024 <= BLOCK_AT >> 12 => {
-            Box::new(|_, _| Use::Free { order: 10 })
-        }
-        78..=87 => Box::new(|_, _| Use::Free { order: 9 }),
-        88..=93 => Box::new(|random, pfn| match random.below(8) {
-            0..=1 => Use::Kernel,
-            2 => Use::Slab { order: 0 },
-            3 => Use::Table,
-            _ => Use::Slab { order: (pfn.trailing_zeros()).min(3) },
-        }),
-        _ => Box::new(|random, _| scattered(random)),
-    }
+/// What 2 MiB of memory are used for.
+#[derive(Debug, Clone, Copy)]
+enum Pageblock {
+    HugePages,
+    Anon,
+    Cache,
+    CacheFolios,
+    Free,
+    Kernel,
+    Scattered,
 }
 
-fn scattered(random: &mut Random) -> Use {
-    match random.below(16) {
-        0..=3 => Use::Anon,
-        4..=7 => Use::Cache,
-        8 => Use::CachePrivate,
-        9 => Use::Slab { order: 0 },
-        10 => Use::Slab { order: 1 },
-        11 => Use::Kernel,
-        12 => Use::Table,
-        13 => Use::Free { order: 0 },
-        14 => Use::Free { order: 1 },
-        _ => Use::PcpFree,
+impl Pageblock {
+    fn of_server(percent: u64) -> Self {
+        match percent {
+            0..=34 => Self::HugePages,
+            35..=49 => Self::Anon,
+            50..=69 => Self::Cache,
+            70..=77 => Self::CacheFolios,
+            78..=87 => Self::Free,
+            88..=93 => Self::Kernel,
+            _ => Self::Scattered,
+        }
+    }
+
+    /// The next use in it.
+    fn next(self, random: &mut Random, pfn: u64) -> Use {
+        let one_in = |random: &mut Random, n: u64| random.below(n) == 0;
+        match self {
+            Self::HugePages => Use::Thp { order: 9 },
+            Self::Anon if one_in(random, 32) => Use::Table,
+            Self::Anon => Use::Anon,
+            Self::Cache if one_in(random, 8) => Use::CachePrivate,
+            Self::Cache => Use::Cache,
+            Self::CacheFolios => Use::FolioCache { order: if pfn % 64 < 32 { 4 } else { 2 }, private: false },
+            Self::Free if pfn.is_multiple_of(1024) && pfn + 1024 <= BLOCK_AT >> 12 => Use::Free { order: 10 },
+            Self::Free => Use::Free { order: 9 },
+            Self::Kernel => match random.below(8) {
+                0..=1 => Use::Kernel,
+                2 => Use::Slab { order: 0 },
+                3 => Use::Table,
+                _ => Use::Slab { order: pfn.trailing_zeros().min(3) },
+            },
+            Self::Scattered => match random.below(16) {
+                0..=3 => Use::Anon,
+                4..=7 => Use::Cache,
+                8 => Use::CachePrivate,
+                9 => Use::Slab { order: 0 },
+                10 => Use::Slab { order: 1 },
+                11 => Use::Kernel,
+                12 => Use::Table,
+                13 => Use::Free { order: 0 },
+                14 => Use::Free { order: 1 },
+                _ => Use::PcpFree,
+            },
+        }
     }
 }

@@ -12,12 +12,15 @@ use vmcore_format::{Field, Pfn, WriteAt};
 use super::elf::{ElfWriter, Loads};
 use super::extent::Extents;
 use super::kdump::KdumpWriter;
+use super::span::ScanParams;
 use super::workspace::Workspace;
 use super::{
     Buffer, Chunk, EncodeParams, Encoded, Error, Format, Frames, Options, Phase, Progress, Reason, Report,
-    Source, Split, encode_chunk,
+    Scanned, Scanner, Source, Span, Split, encode_chunk,
 };
-use crate::{Filter, Kernel, Level, PhysMemory};
+use crate::judge::Carry;
+use crate::witness::Witness;
+use crate::{Kernel, Level, PageKind, PhysMemory};
 
 /// The highest `max_mapnr`: 52 bits of physical address in pages of 4 KiB.
 const MOST_FRAMES: u64 = 1 << 40;
@@ -33,17 +36,30 @@ pub enum Next {
     Done,
 }
 
-/// Where in a slice of memory the work stands.
+/// Where in a slice of memory the pass that writes stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Stage {
     /// The slice that starts at this frame is next.
     Select(u64),
-    /// Pages from this frame on are to be tested for zeros.
-    TestZero(u64),
     /// The frames to be kept are known.
     Ready,
     /// Pages from this frame on are to be handed out.
     HandOut(u64),
+}
+
+/// Where the pass that tells pages apart stands.
+#[derive(Debug)]
+struct Pass {
+    /// The frame after those that were handed out.
+    next: u64,
+    /// The frame after those that were committed.
+    done: u64,
+    handed_out: u64,
+    committed: u64,
+    /// What the committed frames leave to the next.
+    carry: Carry,
+    /// The first of the kernel's own pages that was left out.
+    witness: Option<(Pfn, Witness, PageKind)>,
 }
 
 #[derive(Debug)]
@@ -64,12 +80,17 @@ enum Writer<'a> {
 /// [`finish`](Self::finish) completes the output. [`step`](Self::step) is all of it for one thread. To cancel, and after an
 /// error, call [`abandon`](Self::abandon): the output stays marked as incomplete.
 ///
+/// Threads tell pages apart in the same way: [`next_scan`](Self::next_scan) hands out page frames,
+/// [`Scanner::scan`] judges them on any thread, [`commit_scan`](Self::commit_scan) takes the results in order.
+///
 /// The first pass tells pages apart and counts them; the second one writes. If the workspace has room for one bit for each
 /// page frame the first pass is remembered, otherwise pages are told apart again, slice by slice.
 #[derive(Debug)]
 pub struct Dumper<'a> {
     source: Source<'a>,
-    filter: Option<Filter<'a>>,
+    kernel: Option<&'a mut Kernel>,
+    scan_params: ScanParams,
+    pass: Pass,
     params: EncodeParams,
     phase: Phase,
     stage: Stage,
@@ -139,7 +160,13 @@ impl<'a> Dumper<'a> {
         }
         Ok(Self {
             source,
-            filter: kernel.map(|kernel| Filter::new(kernel, options.level)),
+            kernel,
+            scan_params: ScanParams {
+                page_size: source.page_size,
+                level: options.level,
+                drops_zero: !kdump && options.level.contains(Level::ZERO),
+            },
+            pass: Pass { next: 0, done: 0, handed_out: 0, committed: 0, carry: Carry::NONE, witness: None },
             params,
             phase: Phase::Scan,
             stage: Stage::Select(0),
@@ -172,7 +199,7 @@ impl<'a> Dumper<'a> {
     #[must_use]
     pub fn progress(&self) -> Progress {
         let (done, total) = match self.phase {
-            Phase::Scan => (self.frames.slice().start, self.frames.end()),
+            Phase::Scan => (self.pass.done, self.frames.end()),
             _ => (
                 self.report.saved.saturating_add(self.report.lost),
                 self.part.end.saturating_sub(self.part.start),
@@ -191,18 +218,14 @@ impl<'a> Dumper<'a> {
     /// Does some of the work up to the next chunk: a few milliseconds' worth.
     ///
     /// # Errors
-    /// Those of `out`, of the tables of page frames, and values that the output's format cannot hold. None can be
+    /// [`Error::OutOfOrder`] while spans of [`next_scan`](Self::next_scan) are not committed, those of `out`, of the tables of page frames, and values that the output's format cannot hold. None can be
     /// retried.
     pub fn next_chunk(&mut self, memory: &mut dyn PhysMemory, out: &mut dyn WriteAt) -> Result<Next, Error> {
         match (self.phase, self.stage) {
             (Phase::Written | Phase::Finished, _) => return Ok(Next::Done),
-            (Phase::Scan, Stage::Select(start)) if start >= self.frames.end() => {
-                self.end_scan(memory, out)?
-            }
+            (Phase::Scan, _) => self.scan_some(memory, out)?,
             (Phase::Write, Stage::Select(start)) if start >= self.frames.end() => self.end_write(out)?,
-            (_, Stage::Select(start)) => self.select(start, memory)?,
-            (_, Stage::TestZero(from)) => self.test_zero(from, memory),
-            (Phase::Scan, _) => self.count(),
+            (Phase::Write, Stage::Select(start)) => self.select(start, memory)?,
             (Phase::Write, Stage::Ready) => {
                 if let Writer::Kdump(writer) = &mut self.writer {
                     writer.bitmaps(&self.frames, out)?;
@@ -222,6 +245,46 @@ impl<'a> Dumper<'a> {
             }
         }
         Ok(Next::Again(self.progress()))
+    }
+
+    /// What a thread scans spans with: good for all of the dump.
+    #[must_use]
+    pub fn scanner(&self) -> Scanner {
+        Scanner::new(self.scan_params, self.kernel.as_deref().cloned())
+    }
+
+    /// The next page frames to be told apart; `None` when all of this pass are handed out. The pass ends in
+    /// [`next_chunk`](Self::next_chunk), once all are committed: what it found may be a reason for another one.
+    ///
+    /// # Errors
+    /// [`Error::Frames`] when the table of page frames cannot be read.
+    pub fn next_scan(&mut self, memory: &mut dyn PhysMemory) -> Result<Option<Span>, Error> {
+        if self.phase != Phase::Scan {
+            return Ok(None);
+        }
+        let span = self.next_span(memory)?;
+        if span.is_some() {
+            self.pass.handed_out = self.pass.handed_out.saturating_add(1);
+        }
+        Ok(span)
+    }
+
+    /// Takes what became of a span; `words` is what [`Scanner::scan`] wrote to its buffer. Where the frames before left
+    /// something else than it had to assume, the span is scanned again.
+    ///
+    /// # Errors
+    /// [`Error::OutOfOrder`]; [`Error::BufferTooSmall`] when `words` are not those of the span; those of a scan.
+    pub fn commit_scan(
+        &mut self,
+        span: &Span,
+        scanned: &Scanned,
+        words: &[u64],
+        memory: &mut dyn PhysMemory,
+    ) -> Result<(), Error> {
+        if self.phase != Phase::Scan || span.sequence != self.pass.committed {
+            return Err(Error::OutOfOrder { expected: self.pass.committed });
+        }
+        self.take_span(span, scanned, words, memory)
     }
 
     /// Writes an encoded chunk; `bytes` is what [`encode_chunk`](super::encode_chunk) wrote to its buffer.

@@ -47,23 +47,35 @@ impl<'a> Frames<'a> {
         self.slice.clone()
     }
 
-    /// Goes to the slice that starts at frame `start`, or none past the end, and finds its known frames.
-    pub(super) fn select(&mut self, start: u64, memory: &mut dyn PhysMemory) -> Result<u64, Error> {
-        let len = u64::try_from(self.known.len()).unwrap_or(u64::MAX).saturating_mul(64);
-        self.slice = start.min(self.end)..start.saturating_add(len).min(self.end);
-        self.known.fill(0);
-        let slice = self.slice();
-        fill(self.known, &slice, |from| memory.next_known(from).map_err(Error::Frames))?;
-        Ok(bits::count(self.known, 0..u64::MAX))
+    /// Goes to the slice of at most `len` frames that starts at `start`, none past the end.
+    pub(super) fn go_to(&mut self, start: u64, len: u64) {
+        self.slice = start.min(self.end)..start.saturating_add(len.min(self.room())).min(self.end);
     }
 
-    /// Marks the frames of the slice that the input holds as to be kept.
-    pub(super) fn keep_held(&mut self, memory: &mut dyn PhysMemory) -> Result<u64, Error> {
+    /// Finds the known frames of the slice.
+    pub(super) fn find_known(&mut self, memory: &mut dyn PhysMemory) -> Result<(), Error> {
         let slice = self.slice();
-        let kept = self.kept_mut();
-        kept.fill(0);
-        fill(kept, &slice, |from| memory.next_held(from).map_err(Error::Frames))?;
-        Ok(bits::count(kept, 0..u64::MAX))
+        mark(self.bitmaps_mut().0, &slice, |from| memory.next_known(from).map_err(Error::Frames))
+    }
+
+    /// Goes to the slice `frames`, in a pass that finds which frames to keep. Those passed over since `done` are not.
+    pub(super) fn begin(&mut self, frames: Range<u64>, done: u64) {
+        if self.whole {
+            bits::clear(self.kept, done..frames.start);
+        }
+        self.slice = frames;
+    }
+
+    /// The most frames of a slice.
+    pub(super) fn room(&self) -> u64 {
+        u64::try_from(self.known.len()).unwrap_or(u64::MAX).saturating_mul(64)
+    }
+
+    /// The bitmaps of the slice: known frames, and those to be kept.
+    pub(super) fn bitmaps_mut(&mut self) -> (&mut [u64], &mut [u64]) {
+        let (first, len) = (self.first_word(), self.slice_words());
+        let kept = self.kept.get_mut(first..).and_then(|kept| kept.get_mut(..len)).unwrap_or_default();
+        (self.known.get_mut(..len).unwrap_or_default(), kept)
     }
 
     /// The known frames of the slice, lowest bit first.
@@ -74,12 +86,6 @@ impl<'a> Frames<'a> {
     /// The frames of the slice to be kept, lowest bit first.
     pub(super) fn kept(&self) -> &[u64] {
         self.kept.get(self.first_word()..).and_then(|kept| kept.get(..self.slice_words())).unwrap_or_default()
-    }
-
-    /// As [`kept`](Self::kept).
-    pub(super) fn kept_mut(&mut self) -> &mut [u64] {
-        let (first, len) = (self.first_word(), self.slice_words());
-        self.kept.get_mut(first..).and_then(|kept| kept.get_mut(..len)).unwrap_or_default()
     }
 
     /// The first frame to be kept at or above `from` in the slice.
@@ -117,12 +123,13 @@ impl<'a> Frames<'a> {
     }
 }
 
-/// Sets the bits of the frames of `slice` that are in the runs that `next` gives.
-fn fill(
+/// Sets the bits of the frames of `slice` that are in the runs that `next` gives, and clears the others.
+pub(super) fn mark(
     words: &mut [u64],
     slice: &Range<u64>,
     mut next: impl FnMut(Pfn) -> Result<Option<Range<Pfn>>, Error>,
 ) -> Result<(), Error> {
+    words.fill(0);
     let mut from = slice.start;
     while from < slice.end {
         let Some(run) = next(Pfn(from))? else { break };

@@ -22,6 +22,7 @@ mod source;
 
 mod frames;
 mod report;
+mod span;
 mod workspace;
 
 mod kdump;
@@ -33,6 +34,8 @@ mod dumper;
 use buffer::Buffer;
 use frames::Frames;
 
+use crate::Filter;
+
 pub use chunk::{CHUNK_FRAMES, Chunk, EncodeParams, Encoded, encode_chunk};
 pub use dumper::{Dumper, Next};
 pub use error::Error;
@@ -40,6 +43,7 @@ pub use extent::EXCLUDED_RUN;
 pub use options::{Format, Options, Split};
 pub use report::{NAMED_FAULTS, Outcome, Phase, Progress, Reason, Report};
 pub use source::{NoteBytes, Source};
+pub use span::{SPAN_FRAMES, SPAN_WORDS, Scanned, Scanner, Span};
 
 #[cfg(test)]
 mod tests;

@@ -4,51 +4,102 @@ use core::mem;
 
 use vmcore_format::{Pfn, WriteAt};
 
-use super::{Dumper, Stage, Writer};
-use crate::dump::chunk::is_zero;
+use super::{Dumper, Pass, Stage, Writer};
 use crate::dump::elf::ElfWriter;
 use crate::dump::extent::{Extent, Extents};
 use crate::dump::kdump::KdumpWriter;
-use crate::dump::{Error, Format, Phase, Split};
-use crate::{Counts, Level, PhysMemory, bits};
-
-/// Pages that are tested for zeros in one go.
-const ZERO_TESTS: u64 = 1024;
+use crate::dump::span::{Room, scan};
+use crate::dump::{Error, Format, Phase, Scanned, Span, Split};
+use crate::judge::Carry;
+use crate::sanity::Findings;
+use crate::{Level, PhysMemory};
 
 impl Dumper<'_> {
-    /// Whether zero pages are left out of the bitmap: in a kdump file they are found as they are written.
-    fn drops_zero(&self) -> bool {
-        self.report.options.format == Format::Elf && self.report.options.level.contains(Level::ZERO)
+    /// Scans a span on this thread, or ends the pass.
+    pub(super) fn scan_some(
+        &mut self,
+        memory: &mut dyn PhysMemory,
+        out: &mut dyn WriteAt,
+    ) -> Result<(), Error> {
+        if self.pass.committed != self.pass.handed_out {
+            return Err(Error::OutOfOrder { expected: self.pass.committed });
+        }
+        let Some(span) = self.next_scan(memory)? else { return self.end_scan(memory, out) };
+        self.frames.begin(span.first..span.end, self.pass.done);
+        let scanned = self.scan_here(&span, memory)?;
+        self.count(&span, &scanned);
+        Ok(())
     }
 
-    /// Finds which frames of a slice there are and, unless that is remembered, which are to be kept.
+    /// The span after those that were handed out. Holes take no time, however large they are.
+    pub(super) fn next_span(&mut self, memory: &mut dyn PhysMemory) -> Result<Option<Span>, Error> {
+        let end = self.frames.end();
+        let first = if self.pass.next < end { self.after_hole(self.pass.next, memory)? } else { end };
+        let most = self.scan_params.span_frames().min(self.frames.room());
+        let last = first.saturating_add(most.saturating_sub(first.checked_rem(most).unwrap_or(0)));
+        self.pass.next = last.min(end);
+        let carry = (self.pass.handed_out == self.pass.committed).then_some(self.pass.carry);
+        let span = Span {
+            sequence: self.pass.handed_out,
+            first,
+            end: self.pass.next,
+            filtered: self.kernel.is_some(),
+            carry,
+        };
+        Ok((first < end).then_some(span))
+    }
+
+    /// Takes in the bitmaps of a span that was scanned elsewhere.
+    pub(super) fn take_span(
+        &mut self,
+        span: &Span,
+        scanned: &Scanned,
+        words: &[u64],
+        memory: &mut dyn PhysMemory,
+    ) -> Result<(), Error> {
+        let len = span.words();
+        let needed = u64::try_from(len).unwrap_or(u64::MAX).saturating_mul(2);
+        let words = words.split_at_checked(len).and_then(|(known, rest)| Some((known, rest.get(..len)?)));
+        let words = words.ok_or(Error::BufferTooSmall { needed })?;
+        self.frames.begin(span.first..span.end, self.pass.done);
+        let left = self.pass.carry.at(span.first);
+        let foreseen = scanned.judged.is_none_or(|(assumed, _)| assumed.at(span.first) == left);
+        let scanned = if foreseen {
+            let (known, kept) = self.frames.bitmaps_mut();
+            known.copy_from_slice(words.0);
+            kept.copy_from_slice(words.1);
+            *scanned
+        } else {
+            self.scan_here(&Span { carry: Some(left), ..*span }, memory)?
+        };
+        self.count(span, &scanned);
+        Ok(())
+    }
+
+    /// Scans the current slice.
+    fn scan_here(&mut self, span: &Span, memory: &mut dyn PhysMemory) -> Result<Scanned, Error> {
+        let (known, kept) = self.frames.bitmaps_mut();
+        let room = Room { known, kept, scratch: self.filter_scratch, page: self.chunk_bytes };
+        scan(self.scan_params, self.kernel.as_deref_mut(), span, memory, room)
+    }
+
+    /// Finds which frames of a slice are to be written, unless that is remembered.
     pub(super) fn select(&mut self, start: u64, memory: &mut dyn PhysMemory) -> Result<(), Error> {
-        let counting = self.phase == Phase::Scan;
-        // Slices in a hole take no time, however large it is, unless a bitmap of them is to be written or remembered.
-        let skips_holes = !self.frames.whole() && (counting || self.report.options.format == Format::Elf);
-        let start = if skips_holes { self.after_hole(start, memory)? } else { start };
-        let known = self.frames.select(start, memory)?;
+        // A bitmap is written of holes, too; segments are not.
+        let elf = self.report.options.format == Format::Elf;
+        let start = if elf { self.after_hole(start, memory)? } else { start };
+        let most = if elf { self.scan_params.span_frames() } else { u64::MAX };
+        self.frames.go_to(start, most);
         self.stage = Stage::Ready;
-        if counting {
-            self.report.known = self.report.known.saturating_add(known);
-        } else if self.frames.whole() {
-            return Ok(());
+        if self.frames.whole() {
+            return self.frames.find_known(memory);
         }
-        let held = self.frames.keep_held(memory)?;
         let slice = self.frames.slice();
-        if counting {
-            self.report.held = self.report.held.saturating_add(held);
-        }
-        if let Some(filter) = &mut self.filter {
-            let mut again = Counts::default();
-            let counts = if counting { &mut self.report.counts } else { &mut again };
-            let frames = Pfn(slice.start)..Pfn(slice.end);
-            let kept = self.frames.kept_mut();
-            filter.scan(memory, frames, kept, counts, self.filter_scratch)?;
-        }
-        if self.drops_zero() {
-            self.stage = Stage::TestZero(slice.start);
-        }
+        let carry = Some(self.pass.carry);
+        let span =
+            Span { sequence: 0, first: slice.start, end: slice.end, filtered: self.kernel.is_some(), carry };
+        let scanned = self.scan_here(&span, memory)?;
+        self.pass.carry = scanned.judged.map_or(Carry::NONE, |(_, judged)| judged.carry);
         Ok(())
     }
 
@@ -58,39 +109,26 @@ impl Dumper<'_> {
         Ok(next.map_or(self.frames.end(), |run| (run.start.0 & !63).max(start)))
     }
 
-    /// Leaves out zero pages from frame `from` on. One that cannot be read is not known to be zero.
-    pub(super) fn test_zero(&mut self, from: u64, memory: &mut dyn PhysMemory) {
-        let page_size = self.params.page_size;
-        let Some(page) = self.chunk_bytes.get_mut(..page_size.len()) else { return };
-        let mut at = from;
-        for _ in 0..ZERO_TESTS {
-            let Some(pfn) = self.frames.next_kept(at) else {
-                self.stage = Stage::Ready;
-                return;
-            };
-            let zero =
-                page_size.start_of(Pfn(pfn)).is_some_and(|addr| match memory.view(addr, page_size.len()) {
-                    Some(page) => is_zero(page),
-                    None => memory.read(addr, page).is_ok() && is_zero(page),
-                });
-            if zero {
-                let bit = pfn.saturating_sub(self.frames.slice().start);
-                bits::clear(self.frames.kept_mut(), bit..bit.saturating_add(1));
-                if self.phase == Phase::Scan {
-                    self.report.zero = self.report.zero.saturating_add(1);
-                }
-            }
-            at = pfn.saturating_add(1);
+    /// Counts what is to be kept of a span, and the segments that it makes.
+    fn count(&mut self, span: &Span, scanned: &Scanned) {
+        let report = &mut self.report;
+        for (total, found) in [
+            (&mut report.known, scanned.known),
+            (&mut report.held, scanned.held),
+            (&mut report.kept, scanned.kept),
+            (&mut report.zero, scanned.zero),
+            (&mut self.pass.committed, 1),
+        ] {
+            *total = total.saturating_add(found);
         }
-        self.stage = Stage::TestZero(at);
-    }
-
-    /// Counts what is to be kept of a slice, and the segments that it makes.
-    pub(super) fn count(&mut self) {
-        self.report.kept = self.report.kept.saturating_add(bits::count(self.frames.kept(), 0..u64::MAX));
-        let slice = self.frames.slice();
+        if let Some((_, judged)) = &scanned.judged {
+            report.counts.add_all(&judged.counts);
+            self.pass.witness = self.pass.witness.or(judged.witness);
+            self.pass.carry = judged.carry;
+        }
+        self.pass.done = span.end;
         if self.report.options.format == Format::Elf {
-            let mut at = slice.start;
+            let mut at = span.first;
             while let Some(run) = self.frames.next_run(at) {
                 at = run.frames.end.0;
                 let ended =
@@ -98,7 +136,6 @@ impl Dumper<'_> {
                 self.count_segments(ended);
             }
         }
-        self.stage = Stage::Select(slice.end);
     }
 
     fn count_segments(&mut self, extent: Option<Extent>) {
@@ -112,18 +149,21 @@ impl Dumper<'_> {
         memory: &mut dyn PhysMemory,
         out: &mut dyn WriteAt,
     ) -> Result<(), Error> {
+        let end = self.frames.end();
+        self.frames.begin(end..end, self.pass.done);
         let ended = self.extents.finish();
         self.count_segments(ended);
-        let doubted = self.doubted();
+        let doubted = self.doubts();
+        self.pass = Pass { next: 0, done: 0, carry: Carry::NONE, witness: None, ..self.pass };
         self.loads.rewind();
         self.extents = Extents::default();
         self.stage = Stage::Select(0);
         if doubted {
-            self.filter = None;
+            self.kernel = None;
             self.segments = 0;
             return Ok(());
         }
-        if let Some(names) = self.filter.as_mut().and_then(|filter| filter.kernel().utsname(memory)) {
+        if let Some(names) = self.kernel.as_deref_mut().and_then(|kernel| kernel.utsname(memory)) {
             self.source.utsname = names;
         }
         let kept = self.report.kept;
@@ -148,10 +188,12 @@ impl Dumper<'_> {
     }
 
     /// Whether what the filter found cannot be true. Then all is counted once more, without it.
-    fn doubted(&mut self) -> bool {
-        let Some(filter) = &self.filter else { return false };
+    fn doubts(&mut self) -> bool {
+        let Some(kernel) = &self.kernel else { return false };
         let whole = self.source.left_out.difference(Level::ZERO).is_empty() && !self.source.incomplete;
-        self.report.judge(filter.findings(&self.report.counts, whole))
+        let level = self.scan_params.level;
+        let findings = Findings::new(kernel, level, &self.report.counts, whole, self.pass.witness);
+        self.report.judge(findings)
     }
 }
 
