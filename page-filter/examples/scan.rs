@@ -11,16 +11,21 @@
     reason = "a program that measures"
 )]
 
-use std::ops::Range;
-use std::time::{Duration, Instant};
+use core::ops::Range;
+use core::time::Duration;
+use std::time::Instant;
 
-use page_filter::{Counts, ElfMemory, Fault, Filter, Kernel, Level, LoadSlot, Machine, PageKind, PhysMemory};
+use page_filter::dump::{Dumper, NoteBytes, Options, Phase, Report, Source};
+use page_filter::{ElfMemory, Fault, Kernel, Level, LoadSlot, Machine, PageKind, PhysMemory};
 use testkit::{LargeMachine, Mix};
 use vmcore_format::elf::{EM_X86_64, ElfCore, ProgramHeader};
+use vmcore_format::kdump::UtsName;
 use vmcore_format::vmcoreinfo::VmcoreInfo;
-use vmcore_format::{Layout, PageSize, Pfn, PhysAddr};
+use vmcore_format::{Layout, PageSize, Pfn, PhysAddr, WriteAt};
 
-const WINDOW: u64 = 1 << 15;
+/// The workspace: 1 MiB, whatever the size of the machine.
+const WORDS: usize = 1 << 17;
+const X86_64: Machine = Machine { e_machine: EM_X86_64, layout: Layout::LE64 };
 
 /// A machine, looked at in place or copied.
 struct Simulated<'a> {
@@ -80,6 +85,15 @@ impl PhysMemory for Mapped<'_> {
     }
 }
 
+/// Where nothing is kept.
+struct Nowhere;
+
+impl WriteAt for Nowhere {
+    fn write_at(&mut self, _offset: u64, _bytes: &[u8]) -> Result<(), i32> {
+        Ok(())
+    }
+}
+
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let in_place = !arguments.iter().any(|argument| argument == "read");
@@ -92,12 +106,11 @@ fn main() {
                 other => panic!("no mix is called {other}"),
             };
             let machine = LargeMachine::new(bytes(size), mix, bytes(pool));
-            let before = peak_kib();
             let mut memory = Simulated { machine: &machine, in_place };
-            let info = VmcoreInfo::new(machine.vmcoreinfo().as_bytes());
-            let kernel = Kernel::open(&info, X86_64, &[], &mut memory).unwrap();
-            report(size, kernel, &mut memory, level, machine.max_pfn());
-            println!("  peak memory {} KiB, of it {before} KiB of the simulation", peak_kib());
+            let source = source(&machine);
+            let kernel = Kernel::open(&source.vmcoreinfo.unwrap(), X86_64, &[], &mut memory).unwrap();
+            report(&arguments.join(" "), source, kernel, &mut memory, level);
+            println!("  of the peak, {} KiB are the simulation's", machine.own_bytes() / 1024);
         }
         [path, level] => {
             let file = std::fs::read(path).unwrap();
@@ -105,86 +118,94 @@ fn main() {
             let bytes = file.as_slice();
             let core = ElfCore::open(&bytes, &mut loads).unwrap();
             let mut text = vec![0; 1 << 20];
-            let source = page_filter::dump::Source::of_elf(&core, &mut text).unwrap();
+            let source = Source::of_elf(&core, &mut text).unwrap();
             let loads = core.loads();
             let mut slots = vec![LoadSlot::default(); loads.len()];
             let elf = ElfMemory::new(&bytes, loads, &mut slots, source.page_size).unwrap();
-            let end = elf.index().end().0;
             let mut memory = Mapped { elf, file: &file, loads, in_place };
             let kernel = Kernel::open(&source.vmcoreinfo.unwrap(), X86_64, loads, &mut memory).unwrap();
-            report(path, kernel, &mut memory, level, end);
+            report(&arguments.join(" "), source, kernel, &mut memory, level);
         }
         _ => panic!("scan SIZE server|scattered LEVEL POOL [read], or scan VMCORE LEVEL [read]"),
     }
 }
 
-const X86_64: Machine = Machine { e_machine: EM_X86_64, layout: Layout::LE64 };
-
-/// Scans all of memory several times: the fastest one counts.
-fn report(name: &str, mut kernel: Kernel, memory: &mut dyn PhysMemory, level: &str, end: u64) {
-    let level = Level::from_bits(level.parse().unwrap()).unwrap();
-    let start = Instant::now();
-    let mut times: Vec<Duration> = Vec::new();
-    let mut counts = Counts::default();
-    while times.len() < 3 || (start.elapsed() < Duration::from_secs(1) && times.len() < 1000) {
-        let run = cpu_time();
-        counts = scan(&mut kernel, memory, level, end);
-        times.push(cpu_time() - run);
-        if start.elapsed() > Duration::from_secs(60) {
-            break;
-        }
+/// What the simulated machine says of itself.
+fn source(machine: &LargeMachine) -> Source<'_> {
+    Source {
+        layout: Layout::LE64,
+        e_machine: EM_X86_64,
+        e_flags: 0,
+        page_size: PageSize::KIB_4,
+        end: Pfn(machine.max_pfn()),
+        notes: NoteBytes::None,
+        vmcoreinfo: Some(VmcoreInfo::new(machine.vmcoreinfo().as_bytes())),
+        vmcoreinfo_offset: 0,
+        crash_time: 0,
+        nr_cpus: 1,
+        utsname: UtsName::from_bytes([0; UtsName::LEN]),
+        phys_base: 0,
+        loads: &[],
+        left_out: Level::empty(),
+        incomplete: false,
     }
-    times.sort();
-    let (least, median) = (times[0], times[times.len() / 2]);
-    let rate = |time: Duration| counts.total() as f64 / time.as_secs_f64() / 1e6;
+}
+
+/// Scans all of memory again and again for a second: the median counts.
+fn report(name: &str, source: Source<'_>, mut kernel: Kernel, memory: &mut dyn PhysMemory, level: &str) {
+    let level = Level::from_bits(level.parse().unwrap()).unwrap();
+    let mut workspace = vec![0; WORDS];
+    let mut wall: Vec<Duration> = Vec::new();
+    let (start, cpu_start) = (Instant::now(), cpu_time());
+    let found = loop {
+        let run = Instant::now();
+        let found = scan(source, &mut kernel, memory, level, &mut workspace);
+        wall.push(run.elapsed());
+        if start.elapsed() > Duration::from_secs(1) {
+            break found;
+        }
+    };
+    let runs = u32::try_from(wall.len()).unwrap();
+    let cpu = (cpu_time() - cpu_start) / runs;
+    wall.sort();
+    let (least, median) = (wall.first().unwrap(), wall.get(wall.len() / 2).unwrap());
+    let rate = |time: Duration| found.held as f64 / time.as_secs_f64() / 1e6;
     println!(
-        "{name} level {}: {} pages, CPU time {least:.3?}, {:.0} M pages/s (median {median:.3?}, {:.0}) of {} runs",
-        level.bits(),
-        counts.total(),
-        rate(least),
-        rate(median),
-        times.len()
+        "{name}: {} pages; CPU time {cpu:.3?} ({:.0} M pages/s), wall least {least:.3?} ({:.0}), median {median:.3?} \
+         ({:.0}), {runs} runs; peak memory {} KiB",
+        found.held,
+        rate(cpu),
+        rate(*least),
+        rate(*median),
+        peak_kib()
     );
+    let counts = found.counts;
     let kinds: Vec<String> = PageKind::ALL
         .into_iter()
         .filter(|kind| counts.pages(*kind) > 0)
-        .map(|kind| format!("{kind:?} {} (left out {})", counts.pages(kind), counts.left_out(kind)))
+        .map(|kind| format!("{kind:?} {}", counts.pages(kind)))
         .collect();
-    println!("  {}, blocks {}", kinds.join(", "), counts.blocks());
+    println!("  {}; blocks {}; kept {}", kinds.join(", "), counts.blocks(), found.kept);
 }
 
-/// One pass, window by window, as in a workspace that holds no bitmap of all memory.
-fn scan(kernel: &mut Kernel, memory: &mut dyn PhysMemory, level: Level, end: u64) -> Counts {
-    let mut filter = Filter::new(kernel, level);
-    let mut counts = Counts::default();
-    let mut bitmap = vec![0; WINDOW as usize / 64];
-    let mut scratch = vec![0; Filter::SCRATCH_LEN];
-    let mut at = 0;
-    while at < end {
-        let Some(run) = memory.next_held(Pfn(at)).unwrap() else { break };
-        let start = run.start.0 / 64 * 64;
-        let window = start..(start / WINDOW * WINDOW + WINDOW).min(end);
-        bitmap.fill(0);
-        let mut from = window.start;
-        while let Some(run) = memory.next_held(Pfn(from)).unwrap().filter(|run| run.start.0 < window.end) {
-            let bits = run.start.0 - window.start..run.end.0.min(window.end) - window.start;
-            for (word, first) in bitmap.iter_mut().zip((0..).step_by(64)) {
-                let (low, high) = (bits.start.clamp(first, first + 64), bits.end.clamp(first, first + 64));
-                let below = |bit: u64| u64::MAX.checked_shr((64 - (bit - first)) as u32).unwrap_or(0);
-                *word |= below(high) & !below(low);
-            }
-            from = run.end.0;
-        }
-        let frames = Pfn(window.start)..Pfn(window.end);
-        filter.scan(memory, frames, &mut bitmap, &mut counts, &mut scratch).unwrap();
-        at = window.end;
+/// The first pass of a dump.
+fn scan(
+    source: Source<'_>,
+    kernel: &mut Kernel,
+    memory: &mut dyn PhysMemory,
+    level: Level,
+    workspace: &mut [u64],
+) -> Report {
+    let options = Options { level, ..Options::default() };
+    let mut dumper = Dumper::new(source, Some(kernel), options, workspace).unwrap();
+    while dumper.progress().phase == Phase::Scan {
+        dumper.next_chunk(memory, &mut Nowhere).unwrap();
     }
-    let findings = filter.findings(&counts, true);
-    assert_eq!(findings.doubt(), None);
-    counts
+    assert_eq!(dumper.report().more_kept, None);
+    *dumper.report()
 }
 
-/// The time this process used the processor; its threads are one.
+/// The time that this process, which has one thread, used the processor: with the grain of the scheduler's clock.
 fn cpu_time() -> Duration {
     let schedstat = std::fs::read_to_string("/proc/self/schedstat").unwrap();
     Duration::from_nanos(schedstat.split(' ').next().unwrap().parse().unwrap())

@@ -261,3 +261,6 @@ fn push(slice: &mut u64, bit: u64) {
 fn push_if(slice: &mut u64, is: bool) {
     push(slice, u64::from(is));
 }
+
+#[cfg(test)]
+mod tests;
