@@ -11,45 +11,19 @@
     reason = "a program that measures"
 )]
 
+mod simulated;
+
 use core::ops::Range;
 use core::time::Duration;
 use std::time::Instant;
 
-use page_filter::dump::{Dumper, NoteBytes, Options, Phase, Report, Source};
-use page_filter::{ElfMemory, Fault, Kernel, Level, LoadSlot, Machine, PageKind, PhysMemory};
+use page_filter::dump::Source;
+use page_filter::{ElfMemory, Fault, Kernel, Level, LoadSlot, PageKind, PhysMemory};
 use testkit::{LargeMachine, Mix};
-use vmcore_format::elf::{EM_X86_64, ElfCore, ProgramHeader};
-use vmcore_format::kdump::UtsName;
-use vmcore_format::vmcoreinfo::VmcoreInfo;
-use vmcore_format::{Layout, PageSize, Pfn, PhysAddr, WriteAt};
+use vmcore_format::elf::{ElfCore, ProgramHeader};
+use vmcore_format::{PageSize, Pfn, PhysAddr};
 
-/// The workspace: 1 MiB, whatever the size of the machine.
-const WORDS: usize = 1 << 17;
-const X86_64: Machine = Machine { e_machine: EM_X86_64, layout: Layout::LE64 };
-
-/// A machine, looked at in place or copied.
-struct Simulated<'a> {
-    machine: &'a LargeMachine,
-    in_place: bool,
-}
-
-impl PhysMemory for Simulated<'_> {
-    fn page_size(&self) -> PageSize {
-        PageSize::KIB_4
-    }
-
-    fn read(&mut self, addr: PhysAddr, buf: &mut [u8]) -> Result<(), Fault> {
-        if self.machine.read(addr.0, buf) { Ok(()) } else { Err(Fault::Hole) }
-    }
-
-    fn view(&self, addr: PhysAddr, len: usize) -> Option<&[u8]> {
-        self.machine.view(addr.0, len).filter(|_| self.in_place)
-    }
-
-    fn next_known(&mut self, from: Pfn) -> Result<Option<Range<Pfn>>, Fault> {
-        Ok(self.machine.next_run(from.0).map(|run| Pfn(run.start)..Pfn(run.end)))
-    }
-}
+use simulated::{Simulated, WORDS, X86_64, scan, source};
 
 /// An ELF core in memory, looked at in place.
 struct Mapped<'a> {
@@ -82,15 +56,6 @@ impl PhysMemory for Mapped<'_> {
 
     fn next_held(&mut self, from: Pfn) -> Result<Option<Range<Pfn>>, Fault> {
         self.elf.next_held(from)
-    }
-}
-
-/// Where nothing is kept.
-struct Nowhere;
-
-impl WriteAt for Nowhere {
-    fn write_at(&mut self, _offset: u64, _bytes: &[u8]) -> Result<(), i32> {
-        Ok(())
     }
 }
 
@@ -130,27 +95,6 @@ fn main() {
     }
 }
 
-/// What the simulated machine says of itself.
-fn source(machine: &LargeMachine) -> Source<'_> {
-    Source {
-        layout: Layout::LE64,
-        e_machine: EM_X86_64,
-        e_flags: 0,
-        page_size: PageSize::KIB_4,
-        end: Pfn(machine.max_pfn()),
-        notes: NoteBytes::None,
-        vmcoreinfo: Some(VmcoreInfo::new(machine.vmcoreinfo().as_bytes())),
-        vmcoreinfo_offset: 0,
-        crash_time: 0,
-        nr_cpus: 1,
-        utsname: UtsName::from_bytes([0; UtsName::LEN]),
-        phys_base: 0,
-        loads: &[],
-        left_out: Level::empty(),
-        incomplete: false,
-    }
-}
-
 /// Scans all of memory again and again for a second: the median counts.
 fn report(name: &str, source: Source<'_>, mut kernel: Kernel, memory: &mut dyn PhysMemory, level: &str) {
     let level = Level::from_bits(level.parse().unwrap()).unwrap();
@@ -186,23 +130,6 @@ fn report(name: &str, source: Source<'_>, mut kernel: Kernel, memory: &mut dyn P
         .map(|kind| format!("{kind:?} {}", counts.pages(kind)))
         .collect();
     println!("  {}; blocks {}; kept {}", kinds.join(", "), counts.blocks(), found.kept);
-}
-
-/// The first pass of a dump.
-fn scan(
-    source: Source<'_>,
-    kernel: &mut Kernel,
-    memory: &mut dyn PhysMemory,
-    level: Level,
-    workspace: &mut [u64],
-) -> Report {
-    let options = Options { level, ..Options::default() };
-    let mut dumper = Dumper::new(source, Some(kernel), options, workspace).unwrap();
-    while dumper.progress().phase == Phase::Scan {
-        dumper.next_chunk(memory, &mut Nowhere).unwrap();
-    }
-    assert_eq!(dumper.report().more_kept, None);
-    *dumper.report()
 }
 
 /// The time that this process, which has one thread, used the processor: with the grain of the scheduler's clock.
