@@ -51,37 +51,17 @@ pub(crate) struct Slicer<'r> {
 }
 
 /// What the loads of a page say, by bit.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy)]
 struct Raw {
     tail: u64,
-    head: u64,
-    uninitialised: u64,
+    anonymous: u64,
     typed: u64,
     slab: u64,
-    anonymous: u64,
-    lru: u64,
-    swap: u64,
+    cache: u64,
     private: u64,
+    head: u64,
     poison: u64,
-}
-
-impl Raw {
-    /// Every slice, moved down.
-    fn down(self, by: u32) -> Self {
-        let down = |slice: u64| slice.checked_shr(by).unwrap_or(0);
-        Self {
-            tail: down(self.tail),
-            head: down(self.head),
-            uninitialised: down(self.uninitialised),
-            typed: down(self.typed),
-            slab: down(self.slab),
-            anonymous: down(self.anonymous),
-            lru: down(self.lru),
-            swap: down(self.swap),
-            private: down(self.private),
-            poison: down(self.poison),
-        }
-    }
+    uninitialised: u64,
 }
 
 impl<'r> Slicer<'r> {
@@ -133,28 +113,37 @@ impl<'r> Slicer<'r> {
     #[inline(always)]
     fn raw<P: Copy>(
         &self,
-        pages: impl ExactSizeIterator<Item = P>,
+        pages: impl Iterator<Item = P> + Clone,
         long: impl Fn(P, usize) -> u64,
         int: impl Fn(P, usize) -> u32,
     ) -> Raw {
-        let mut raw = Raw::default();
-        let unused = u32::try_from(64usize.saturating_sub(pages.len())).unwrap_or(0);
-        for page in pages {
+        let mut codes = [0u8; 64];
+        let mut most = 0;
+        for (code, page) in codes.iter_mut().zip(pages.clone()) {
             let flags = long(page, self.rules.flags);
             let mapcount = int(page, self.mapcount.0) & self.mapcount.1;
-            push(&mut raw.tail, long(page, self.tail.0) & self.tail.1);
-            push(&mut raw.anonymous, long(page, self.mapping.0) & self.mapping.1);
-            push_if(&mut raw.head, flags & self.head != 0);
-            push_if(&mut raw.uninitialised, flags == self.all_ones);
-            push_if(&mut raw.typed, is_typed(mapcount));
             let slab = (flags & self.slab_flag != 0) | (mapcount & self.slab_type.0 == self.slab_type.1);
-            push_if(&mut raw.slab, slab);
-            push_if(&mut raw.lru, flags & self.lru != 0);
-            push_if(&mut raw.swap, flags & self.swap == self.swap);
-            push_if(&mut raw.private, flags & self.private != 0);
-            push_if(&mut raw.poison, flags & self.poison != 0);
+            let cache = (flags & self.lru != 0) | (flags & self.swap == self.swap);
+            *code = byte([
+                long(page, self.tail.0) & self.tail.1 != 0,
+                long(page, self.mapping.0) & self.mapping.1 != 0,
+                is_typed(mapcount),
+                slab,
+                cache,
+                flags & self.private != 0,
+                flags & self.head != 0,
+                flags & self.poison != 0,
+            ]);
+            most = flags.max(most);
         }
-        raw.down(unused)
+        let mut uninitialised = 0;
+        if most == self.all_ones {
+            for (at, page) in (0u32..64).zip(pages) {
+                uninitialised |= u64::from(long(page, self.rules.flags) == self.all_ones).wrapping_shl(at);
+            }
+        }
+        let [tail, anonymous, typed, slab, cache, private, head, poison] = transpose(codes);
+        Raw { tail, anonymous, typed, slab, cache, private, head, poison, uninitialised }
     }
 
     /// What the rules make of the loads: the order of [`Rules::look`].
@@ -168,7 +157,7 @@ impl<'r> Slicer<'r> {
         let user = if self.rules.user { anonymous } else { 0 };
         let no_private = self.rules.cache.is_some_and(|cache| cache.private.is_none());
         let private = if no_private { u64::MAX } else { raw.private };
-        let cache = if self.rules.cache.is_some() { untyped & !anonymous & (raw.lru | raw.swap) } else { 0 };
+        let cache = if self.rules.cache.is_some() { untyped & !anonymous & raw.cache } else { 0 };
         let mut slices = Slices {
             tails,
             heads: raw.head & base,
@@ -251,15 +240,33 @@ fn half(page: &Words, offset: usize) -> u32 {
     u32::try_from(half).unwrap_or(0)
 }
 
-/// Each page comes in at the top and moves those before it down.
+/// Eight bits, the lowest first.
 #[inline(always)]
-fn push(slice: &mut u64, bit: u64) {
-    *slice = (*slice | bit).rotate_right(1);
+fn byte(bits: [bool; 8]) -> u8 {
+    bits.iter().rev().fold(0, |byte: u8, bit| byte.wrapping_shl(1) | u8::from(*bit))
 }
 
-#[inline(always)]
-fn push_if(slice: &mut u64, is: bool) {
-    push(slice, u64::from(is));
+/// Bit `k` of byte `i` becomes bit `i` of word `k`.
+fn transpose(bytes: [u8; 64]) -> [u64; 8] {
+    let mut words = [0; 8];
+    for (eight, at) in bytes.as_chunks::<8>().0.iter().zip((0u32..).step_by(8)) {
+        let square = transpose_square(u64::from_le_bytes(*eight));
+        for (word, byte) in words.iter_mut().zip(square.to_le_bytes()) {
+            *word |= u64::from(byte).wrapping_shl(at);
+        }
+    }
+    words
+}
+
+/// A square of eight bits by eight, mirrored on its diagonal: pairs of bits change places, then of pairs, then of fours.
+fn transpose_square(square: u64) -> u64 {
+    [(7, 0x00aa_00aa_00aa_00aa), (14, 0x0000_cccc_0000_cccc), (28, 0x0000_0000_f0f0_f0f0)].iter().fold(
+        square,
+        |square, (distance, lower)| {
+            let differ = (square ^ square.wrapping_shr(*distance)) & lower;
+            square ^ differ ^ differ.wrapping_shl(*distance)
+        },
+    )
 }
 
 #[cfg(test)]
