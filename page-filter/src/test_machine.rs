@@ -33,11 +33,13 @@ pub(crate) const SLAB: u32 = 0xf500_0000;
 pub(crate) struct TestMemory {
     pub(crate) bytes: Vec<u8>,
     pub(crate) faults: BTreeSet<u64>,
+    /// Whether its bytes can be looked at in place.
+    pub(crate) mapped: bool,
 }
 
 impl TestMemory {
     pub(crate) fn new(frames: u64) -> Self {
-        Self { bytes: std::vec![0; frames as usize * 4096], faults: BTreeSet::new() }
+        Self { bytes: std::vec![0; frames as usize * 4096], faults: BTreeSet::new(), mapped: false }
     }
 
     pub(crate) fn put(&mut self, addr: u64, value: u64) {
@@ -60,6 +62,12 @@ impl PhysMemory for TestMemory {
         }
         buf.copy_from_slice(&self.bytes[addr.0 as usize..end as usize]);
         Ok(())
+    }
+
+    fn view(&self, addr: PhysAddr, len: usize) -> Option<&[u8]> {
+        let frames = addr.0 >> 12..(addr.0 + len as u64).div_ceil(4096);
+        let readable = self.mapped && self.faults.range(frames).next().is_none();
+        self.bytes.get(addr.0 as usize..)?.get(..len).filter(|_| readable)
     }
 
     fn next_known(&mut self, from: Pfn) -> Result<Option<Range<Pfn>>, Fault> {

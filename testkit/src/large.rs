@@ -3,9 +3,10 @@
 //! What grows with the machine is what leads to the struct pages: 8 bytes of page table and 16 of section table for
 //! each 128 MiB. Nothing else of its memory has bytes of its own, so that a scan of 16 TiB measures the scan.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 
-use crate::{Era, Machine, Random, Use};
+use crate::{Era, Kind, Machine, Random, Use};
 
 const MIB: u64 = 1 << 20;
 /// A section of memory: 2^27 bytes, whose struct pages fill one page of 2 MiB.
@@ -43,6 +44,8 @@ pub struct LargeMachine {
     first: Vec<u8>,
     /// The struct pages of the others, in turn.
     blocks: Vec<u8>,
+    /// The uses of the first section's page frames, and of those that the blocks describe, in turn.
+    kinds: Vec<BTreeMap<Kind, u64>>,
     info: String,
 }
 
@@ -56,14 +59,18 @@ impl LargeMachine {
         let end = if ram > DEVICES.start { ram + (DEVICES.end - DEVICES.start) } else { ram };
         let count = blocks.div_ceil(BLOCK).max(1);
         let mut pool = Vec::with_capacity((count * BLOCK) as usize);
+        let first = section(mix, 0, LOW.end >> 12);
+        let mut kinds = vec![kinds_of(&first)];
         for seed in 0..count.min(SEEDS) {
-            pool.extend(struct_pages(&section(mix, seed + 1, 0)).0);
+            let uses = section(mix, seed + 1, 0);
+            kinds.push(kinds_of(&uses));
+            pool.extend(struct_pages(&uses).0);
         }
         while pool.len() < (count * BLOCK) as usize {
             let again = pool.len().min((count * BLOCK) as usize - pool.len());
             pool.extend_from_within(..again);
         }
-        let (first, info) = struct_pages(&section(mix, 0, LOW.end >> 12));
+        let (first, info) = struct_pages(&first);
         let mut low = Low { bytes: Vec::new(), root: 0, next: 0 };
         let section_table = low.lay_out(end);
         let symbols = [
@@ -76,7 +83,7 @@ impl LargeMachine {
         let name = |line: &str| line.split('=').next().map(str::to_owned);
         let info = info.lines().filter(|line| !symbols.iter().any(|symbol| name(symbol) == name(line)));
         let info = info.map(str::to_owned).chain(symbols.iter().cloned()).map(|line| line + "\n").collect();
-        Self { end, low: low.bytes, first, blocks: pool, info }
+        Self { end, low: low.bytes, first, blocks: pool, kinds, info }
     }
 
     /// One above the last page frame.
@@ -91,6 +98,21 @@ impl LargeMachine {
         [0..DEVICES.start.min(self.end), DEVICES.end..self.end.max(DEVICES.end)]
             .iter()
             .map(|range| (range.end - range.start) >> 12)
+            .sum()
+    }
+
+    /// The number of page frames of a kind, by what they were given to.
+    #[must_use]
+    pub fn pages(&self, kind: Kind) -> u64 {
+        let blocks = self.blocks.len() as u64 / BLOCK;
+        let Some((first, later)) = self.kinds.split_first() else { return 0 };
+        (0..self.end / SECTION)
+            .filter(|section| !DEVICES.contains(&(section * SECTION)))
+            .map(|section| match section.checked_sub(1) {
+                None => first,
+                Some(nth) => &later[(nth % blocks) as usize % later.len()],
+            })
+            .map(|kinds| kinds.get(&kind).copied().unwrap_or(0))
             .sum()
     }
 
@@ -214,6 +236,15 @@ impl Low {
     fn put(&mut self, at: u64, value: u64) {
         self.bytes[(at - LOW.start) as usize..][..8].copy_from_slice(&value.to_le_bytes());
     }
+}
+
+/// The page frames of each kind.
+fn kinds_of(uses: &[(u64, Use)]) -> BTreeMap<Kind, u64> {
+    let mut kinds = BTreeMap::new();
+    for (_, used) in uses {
+        *kinds.entry(used.kind(Era::V6_12, true)).or_default() += 1 << used.order();
+    }
+    kinds
 }
 
 /// The struct pages of a section with these uses, as the machines of the unit tests have them, and their VMCOREINFO.

@@ -40,6 +40,9 @@ fn left_out(machine: &mut TestMachine, level: u8) -> Vec<u64> {
     let whole = run(machine, level, FRAMES);
     for window in [1, 63, 64, 1000] {
         assert_eq!(run(machine, level, window), whole, "windows of {window}");
+        machine.memory.mapped = true;
+        assert_eq!(run(machine, level, window), whole, "windows of {window} in place");
+        machine.memory.mapped = false;
     }
     whole.0.into_iter().collect()
 }
@@ -288,7 +291,10 @@ fn any_struct_page_bytes_are_judged_without_panic_and_in_the_end() {
     }
     for level in [0, 16, 31] {
         let whole = run(&mut machine, level, FRAMES);
-        assert_eq!(run(&mut machine, level, 64), whole);
-        assert_eq!(run(&mut machine, level, 37), whole);
+        for mapped in [true, false] {
+            machine.memory.mapped = mapped;
+            assert_eq!(run(&mut machine, level, 64), whole);
+            assert_eq!(run(&mut machine, level, 37), whole);
+        }
     }
 }

@@ -83,6 +83,25 @@ impl Paging {
         }
     }
 
+    /// The mapping of `addr`, with those after it up to `len` bytes that go on where it ends in physical memory, too:
+    /// the kernel maps a run of pages one by one as often as not, and one large read is faster than many small ones.
+    fn translate_run(
+        &mut self,
+        memory: &mut dyn PhysMemory,
+        addr: VirtAddr,
+        len: u64,
+    ) -> Result<Mapping, VirtFault> {
+        let mut run = self.translate(memory, addr)?;
+        while run.len < len
+            && let (Some(virt), Some(phys)) = (addr.checked_add(run.len), run.phys.checked_add(run.len))
+            && let Ok(next) = self.translate(memory, virt)
+            && next.phys == phys
+        {
+            run.len = run.len.saturating_add(next.len.max(1));
+        }
+        Ok(run)
+    }
+
     /// Fills `buf` with the bytes at `addr`, over as many mappings as it takes.
     pub(crate) fn read(
         &mut self,
@@ -92,7 +111,8 @@ impl Paging {
     ) -> Result<(), VirtFault> {
         let mut at = addr;
         while !buf.is_empty() {
-            let mapping = self.translate(memory, at)?;
+            let wanted = u64::try_from(buf.len()).unwrap_or(u64::MAX);
+            let mapping = self.translate_run(memory, at, wanted)?;
             let len = usize::try_from(mapping.len.max(1)).map_or(buf.len(), |len| len.min(buf.len()));
             let (now, later) = buf.split_at_mut(len);
             memory.read(mapping.phys, now).map_err(VirtFault::Memory)?;

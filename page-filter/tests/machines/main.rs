@@ -10,10 +10,13 @@
 
 mod files;
 mod kit;
+#[path = "../../examples/scan/simulated.rs"]
+mod simulated;
 
 mod damaged_files;
 mod dump;
 mod hostile;
 mod kinds;
+mod large;
 mod printk;
 mod traps;

@@ -82,8 +82,10 @@ fn spans_scanned_in_any_order_make_the_same_dump() {
         for level in [0, 1, 8, 31] {
             for format in [Format::Kdump, Format::Elf] {
                 let options = options(level, format);
+                machine.memory.mapped = false;
                 let (report, out) = save(&mut machine, options, true);
                 for plenty in [false, true] {
+                    machine.memory.mapped = plenty;
                     let (again, same) = save_with(&mut machine, options, plenty, scan_backwards);
                     assert_eq!(std::format!("{again:?}"), std::format!("{report:?}"), "{level} {format:?}");
                     assert!(same.bytes == out.bytes, "{level} {format:?} {plenty}");
