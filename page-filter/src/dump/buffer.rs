@@ -1,8 +1,13 @@
 //! Small pieces collected into large writes.
+//!
+//! A stream is written in pieces of a fixed size, whatever the size of the buffer and the chunks: each becomes a record.
 
 use vmcore_format::WriteAt;
 
 use super::Error;
+
+/// The size of a piece from which on it is written as it is, in bytes.
+const ENOUGH: usize = 1 << 17;
 
 /// Bytes of the output that follow one another, held until the buffer is full.
 #[derive(Debug)]
@@ -12,11 +17,26 @@ pub(super) struct Buffer<'a> {
     /// Where the first byte goes, in bytes from the start of the output.
     start: u64,
     written: u64,
+    /// Whether large pieces go through the buffer too.
+    collects_all: bool,
 }
 
 impl<'a> Buffer<'a> {
     pub(super) fn new(bytes: &'a mut [u8]) -> Self {
-        Self { bytes, len: 0, start: 0, written: 0 }
+        Self { bytes, len: 0, start: 0, written: 0, collects_all: false }
+    }
+
+    /// Writes pieces of `len` bytes, no more: nothing was put yet, and the buffer has as much.
+    pub(super) fn limit(&mut self, len: usize) {
+        let bytes = core::mem::take(&mut self.bytes);
+        let len = len.min(bytes.len());
+        self.bytes = bytes.get_mut(..len).unwrap_or_default();
+        self.collects_all = true;
+    }
+
+    /// Whether `len` more bytes write those that are held.
+    pub(super) fn would_write(&self, len: usize) -> bool {
+        self.len.saturating_add(len) > self.bytes.len()
     }
 
     /// Bytes handed to the output so far.
@@ -28,11 +48,18 @@ impl<'a> Buffer<'a> {
         self.start.saturating_add(u64::try_from(self.len).unwrap_or(u64::MAX))
     }
 
-    /// Puts `bytes` at `offset`. What goes to the end of the bytes before it is collected with them.
+    /// Puts `bytes` at `offset`. What goes to the end of the bytes before it is collected with them, unless there is
+    /// so much of it that copying costs more than a write.
     pub(super) fn put(&mut self, offset: u64, bytes: &[u8], out: &mut dyn WriteAt) -> Result<(), Error> {
         if offset != self.end() {
             self.flush(out)?;
             self.start = offset;
+        }
+        if !self.collects_all && bytes.len() >= ENOUGH {
+            self.flush(out)?;
+            self.write(bytes, out)?;
+            self.start = offset.saturating_add(u64::try_from(bytes.len()).unwrap_or(u64::MAX));
+            return Ok(());
         }
         let mut rest = bytes;
         while !rest.is_empty() {
@@ -78,13 +105,20 @@ impl<'a> Buffer<'a> {
 
     /// Writes what was collected.
     pub(super) fn flush(&mut self, out: &mut dyn WriteAt) -> Result<(), Error> {
-        let bytes = self.bytes.get(..self.len).unwrap_or_default();
-        if !bytes.is_empty() {
-            out.write_at(self.start, bytes).map_err(|code| Error::Io { code })?;
-            self.written = self.written.saturating_add(u64::try_from(bytes.len()).unwrap_or(0));
-        }
+        let bytes = core::mem::take(&mut self.bytes);
+        let held = bytes.get(..self.len).unwrap_or_default();
+        let result = if held.is_empty() { Ok(()) } else { self.write(held, out) };
+        self.bytes = bytes;
+        result?;
         self.start = self.end();
         self.len = 0;
+        Ok(())
+    }
+
+    /// Writes `bytes` at the start of what was collected.
+    fn write(&mut self, bytes: &[u8], out: &mut dyn WriteAt) -> Result<(), Error> {
+        out.write_at(self.start, bytes).map_err(|code| Error::Io { code })?;
+        self.written = self.written.saturating_add(u64::try_from(bytes.len()).unwrap_or(0));
         Ok(())
     }
 }
@@ -126,5 +160,30 @@ mod tests {
         assert!(out.0.iter().map(|(at, bytes)| (*at, &bytes[..])).eq(expected));
         assert_eq!(buffer.written(), 8 + 3 + 8 + 1);
         assert_eq!(Buffer::new(&mut []).put(0, &[1], &mut out), Err(Error::BufferTooSmall { needed: 1 }));
+    }
+    #[test]
+    fn a_large_piece_is_written_as_it_is_but_to_a_stream() {
+        let large = std::vec![3; ENOUGH];
+        let lens = |limit: Option<usize>| {
+            let mut bytes = [0; 64];
+            let mut buffer = Buffer::new(&mut bytes);
+            if let Some(limit) = limit {
+                buffer.limit(limit);
+            }
+            let mut out = Log::default();
+            buffer.put(10, &[1; 3], &mut out).unwrap();
+            buffer.put(13, &large, &mut out).unwrap();
+            buffer.put(13 + ENOUGH as u64, &[1; 9], &mut out).unwrap();
+            buffer.flush(&mut out).unwrap();
+            let whole: Vec<u8> = out.0.iter().flat_map(|(_, bytes)| bytes.iter().copied()).collect();
+            assert!(whole == [&[1; 3], &large[..], &[1; 9]].concat());
+            assert_eq!(buffer.written(), whole.len() as u64);
+            let ends = out.0.iter().map(|(at, bytes)| at + bytes.len() as u64);
+            assert!(out.0.iter().skip(1).map(|(at, _)| *at).eq(ends.take(out.0.len() - 1)));
+            out.0.iter().map(|(_, bytes)| bytes.len()).collect::<Vec<_>>()
+        };
+        assert_eq!(lens(None), [3, ENOUGH, 9]);
+        let pieces = lens(Some(32));
+        assert!(pieces[..pieces.len() - 1].iter().all(|&len| len == 32), "{pieces:?}");
     }
 }

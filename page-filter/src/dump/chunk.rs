@@ -2,17 +2,15 @@
 
 use vmcore_format::kdump::Compression;
 use vmcore_format::{PageSize, Pfn};
-use zerocopy::{FromBytes, IntoBytes};
 
-use super::{Error, window};
-use crate::codec::{self, PageCodec};
-use crate::{Fault, PhysMemory, bits};
+use super::window;
+use crate::{Fault, bits, codec};
 
 /// The most page frames that a chunk spans.
 pub const CHUNK_FRAMES: u64 = 256;
 
 /// Read faults that a chunk names one by one.
-const NAMED_FAULTS: usize = 4;
+pub(super) const NAMED_FAULTS: usize = 4;
 
 /// Pages to be encoded: nothing but numbers, to be sent to whichever thread is free.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,14 +68,13 @@ impl EncodeParams {
     /// The size of the scratch of [`encode_chunk`], in words of 8 bytes.
     #[must_use]
     pub fn scratch_words(&self) -> usize {
-        let page = self.page_size.len();
-        codec_words(self.compression, page).saturating_add(page.div_euclid(8))
+        self.codec_words().saturating_add(self.page_size.len().div_euclid(8))
     }
-}
 
-/// The scratch of a codec, in words of 8 bytes.
-fn codec_words(compression: Compression, page: usize) -> usize {
-    codec::codec(compression).encode_scratch_words(page).div_ceil(2)
+    /// The codec's share of the scratch, in words of 8 bytes; a page follows.
+    pub(super) fn codec_words(&self) -> usize {
+        codec::codec(self.compression).encode_scratch_words(self.page_size.len()).div_ceil(2)
+    }
 }
 
 /// What became of a page.
@@ -95,9 +92,9 @@ pub(super) enum EncodedPage {
 /// What became of the pages of a chunk. The bytes are in the buffer that was given to [`encode_chunk`].
 #[derive(Debug, Clone, Copy)]
 pub struct Encoded {
-    pages: [EncodedPage; 256],
-    faults: [Option<(Pfn, Fault)>; NAMED_FAULTS],
-    len: usize,
+    pub(super) pages: [EncodedPage; 256],
+    pub(super) faults: [Option<(Pfn, Fault)>; NAMED_FAULTS],
+    pub(super) len: usize,
 }
 
 impl Encoded {
@@ -116,98 +113,6 @@ impl Encoded {
     pub(super) fn pages(&self) -> impl Iterator<Item = EncodedPage> {
         self.pages.iter().copied()
     }
-}
-
-/// Reads, tests and packs the pages of `chunk`: a function of its arguments alone, for any thread that has a reader of
-/// the memory. A page that cannot be read is marked as lost and is no error.
-///
-/// `out` receives the pages one after the other; see [`EncodeParams::out_bytes`] and [`EncodeParams::scratch_words`] for
-/// the sizes.
-///
-/// # Errors
-/// [`Error::BufferTooSmall`] if `out` (bytes) or `scratch` (words) is too small for this chunk.
-pub fn encode_chunk(
-    params: &EncodeParams,
-    chunk: &Chunk,
-    memory: &mut dyn PhysMemory,
-    scratch: &mut [u64],
-    out: &mut [u8],
-) -> Result<Encoded, Error> {
-    let page_len = params.page_size.len();
-    let needed = params.scratch_words();
-    let scratch = scratch.get_mut(..needed).ok_or_else(|| too_small(needed))?;
-    let needed = chunk.len().saturating_mul(page_len);
-    if out.len() < needed {
-        return Err(too_small(needed));
-    }
-    let (codec_scratch, page) = scratch.split_at_mut(codec_words(params.compression, page_len));
-    let codec_scratch = <[u32]>::mut_from_bytes(codec_scratch.as_mut_bytes()).unwrap_or_default();
-    let mut encoder =
-        Encoder { params, codec: codec::codec(params.compression), codec_scratch, page: page.as_mut_bytes() };
-    let mut encoded = Encoded { pages: [EncodedPage::Lost; 256], faults: [None; NAMED_FAULTS], len: 0 };
-    let mut faults = encoded.faults.iter_mut();
-    for (pfn, slot) in chunk.pfns().zip(&mut encoded.pages) {
-        let (_, free) = out.split_at_mut_checked(encoded.len).unwrap_or_default();
-        match encoder.encode(pfn, memory, free) {
-            Ok(page) => *slot = page,
-            Err(fault) => {
-                if let Some(named) = faults.next() {
-                    *named = Some((pfn, fault));
-                }
-            }
-        }
-        if let EncodedPage::Data(size) = *slot {
-            encoded.len = encoded.len.saturating_add(usize::try_from(size).unwrap_or(0));
-        }
-    }
-    Ok(encoded)
-}
-
-struct Encoder<'a> {
-    params: &'a EncodeParams,
-    codec: &'static dyn PageCodec,
-    codec_scratch: &'a mut [u32],
-    page: &'a mut [u8],
-}
-
-impl Encoder<'_> {
-    /// Puts page `pfn` at the front of `out`, which has room for a whole page.
-    fn encode(
-        &mut self,
-        pfn: Pfn,
-        memory: &mut dyn PhysMemory,
-        out: &mut [u8],
-    ) -> Result<EncodedPage, Fault> {
-        let page_len = self.params.page_size.len();
-        let addr = self.params.page_size.start_of(pfn).ok_or(Fault::Hole)?;
-        let out = out.get_mut(..page_len).ok_or(Fault::Lost)?;
-        if self.params.compression == Compression::Raw {
-            memory.read(addr, out)?;
-            let zero = self.params.find_zero && is_zero(out);
-            return Ok(if zero { EncodedPage::Zero } else { data(page_len) });
-        }
-        if memory.view(addr, page_len).is_none() {
-            memory.read(addr, self.page)?;
-        }
-        let page = memory.view(addr, page_len).unwrap_or(self.page);
-        if self.params.find_zero && is_zero(page) {
-            return Ok(EncodedPage::Zero);
-        }
-        let worth = out.get_mut(..page_len.saturating_sub(1)).unwrap_or_default();
-        if let Some(size) = self.codec.encode(page, worth, self.codec_scratch) {
-            return Ok(data(size));
-        }
-        out.copy_from_slice(page);
-        Ok(data(page_len))
-    }
-}
-
-fn data(size: usize) -> EncodedPage {
-    EncodedPage::Data(u32::try_from(size).unwrap_or(0))
-}
-
-fn too_small(needed: usize) -> Error {
-    Error::BufferTooSmall { needed: u64::try_from(needed).unwrap_or(u64::MAX) }
 }
 
 /// Whether every byte is zero. Blocks of 64 bytes: about as fast as memory can be read, and a page that is not zero

@@ -32,6 +32,8 @@ pub enum Next {
     Again(Progress),
     /// Pages to be encoded, and committed in order.
     Chunk(Chunk),
+    /// Ask again when every chunk that was handed out is committed: what comes next goes to a stream after them.
+    Wait,
     /// Every chunk was handed out. When all are committed, [`Dumper::finish`] completes the output.
     Done,
 }
@@ -60,6 +62,16 @@ struct Pass {
     carry: Carry,
     /// The first of the kernel's own pages that was left out.
     witness: Option<(Pfn, Witness, PageKind)>,
+}
+
+/// What memory is gone through for in the phase that writes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Round {
+    /// The first bitmap of a stream, then the second one: their records do not depend on how memory is sliced.
+    KnownBitmap,
+    KeptBitmap,
+    /// Pages, and slice by slice what is not written yet of both bitmaps.
+    Pages,
 }
 
 #[derive(Debug)]
@@ -93,6 +105,7 @@ pub struct Dumper<'a> {
     pass: Pass,
     params: EncodeParams,
     phase: Phase,
+    round: Round,
     stage: Stage,
     frames: Frames<'a>,
     filter_scratch: &'a mut [u8],
@@ -119,7 +132,7 @@ impl<'a> Dumper<'a> {
     /// A dump of the machine that `source` describes.
     ///
     /// `kernel` tells pages apart; without it all pages are kept but those of zeros. `words` is all the memory that the
-    /// dump uses, whatever the size of the machine. The least is 96 KiB for pages of 4 KiB, 192 KiB for 16 KiB, 448 KiB for
+    /// dump uses, whatever the size of the machine. The least is 128 KiB for pages of 4 KiB, 192 KiB for 16 KiB, 448 KiB for
     /// 64 KiB, with any codec (ELF output: and 4 bytes for each `PT_LOAD` of the input); 1 MiB (131072 words) makes for
     /// large writes; 1 MiB more for each 32 GiB of memory (pages of 4 KiB) saves looking at pages twice.
     ///
@@ -169,6 +182,7 @@ impl<'a> Dumper<'a> {
             pass: Pass { next: 0, done: 0, handed_out: 0, committed: 0, carry: Carry::NONE, witness: None },
             params,
             phase: Phase::Scan,
+            round: Round::Pages,
             stage: Stage::Select(0),
             frames: Frames::new(parts.known, parts.kept, parts.whole, source.end),
             filter_scratch: parts.filter,
@@ -217,6 +231,8 @@ impl<'a> Dumper<'a> {
 
     /// Does some of the work up to the next chunk: a few milliseconds' worth.
     ///
+    /// Chunks may be handed out before earlier ones are committed; the output does not depend on how many are.
+    ///
     /// # Errors
     /// [`Error::OutOfOrder`] while spans of [`next_scan`](Self::next_scan) are not committed, those of `out`, of the tables of page frames, and values that the output's format cannot hold. None can be
     /// retried.
@@ -224,24 +240,21 @@ impl<'a> Dumper<'a> {
         match (self.phase, self.stage) {
             (Phase::Written | Phase::Finished, _) => return Ok(Next::Done),
             (Phase::Scan, _) => self.scan_some(memory, out)?,
-            (Phase::Write, Stage::Select(start)) if start >= self.frames.end() => self.end_write(out)?,
-            (Phase::Write, Stage::Select(start)) => self.select(start, memory)?,
-            (Phase::Write, Stage::Ready) => {
-                if let Writer::Kdump(writer) = &mut self.writer {
-                    writer.bitmaps(&self.frames, out)?;
-                }
-                self.stage = Stage::HandOut(self.frames.slice().start);
+            (Phase::Write, Stage::Select(start)) if start >= self.frames.end() => {
+                return self.end_round(out);
             }
+            (Phase::Write, Stage::Select(start)) => self.select(start, memory)?,
+            (Phase::Write, Stage::Ready) => self.write_bitmaps(out)?,
             (Phase::Write, Stage::HandOut(from)) => {
-                let chunk = if let Writer::Kdump(_) = self.writer {
+                let next = if let Writer::Kdump(_) = self.writer {
                     self.hand_out(from)
                 } else {
                     self.hand_out_extent(from, out)?
                 };
-                if let Some(chunk) = chunk {
+                if let Next::Chunk(_) = next {
                     self.handed_out = self.handed_out.saturating_add(1);
-                    return Ok(Next::Chunk(chunk));
                 }
+                return Ok(next);
             }
         }
         Ok(Next::Again(self.progress()))
@@ -373,7 +386,7 @@ impl<'a> Dumper<'a> {
     /// Those of [`next_chunk`](Self::next_chunk), [`commit_chunk`](Self::commit_chunk) and [`finish`](Self::finish).
     pub fn step(&mut self, memory: &mut dyn PhysMemory, out: &mut dyn WriteAt) -> Result<Progress, Error> {
         match self.next_chunk(memory, out)? {
-            Next::Again(_) => {}
+            Next::Again(_) | Next::Wait => {}
             Next::Chunk(chunk) => {
                 let encoded = encode_chunk(&self.params, &chunk, memory, self.scratch, self.chunk_bytes)?;
                 let bytes = mem::take(&mut self.chunk_bytes);

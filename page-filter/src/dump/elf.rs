@@ -1,5 +1,6 @@
 //! ELF core output.
 
+use core::mem;
 use core::ops::Range;
 
 use vmcore_format::elf::{self, Header, PF_R, PF_W, PF_X, PT_LOAD, PT_NOTE, ProgramHeader};
@@ -9,6 +10,7 @@ use super::chunk::{Chunk, Encoded, EncodedPage};
 use super::extent::Extent;
 use super::kdump::copy_notes;
 use super::source::has_incomplete_flag;
+use super::workspace::{DATA_RECORD, TABLES_RECORD};
 use super::{Buffer, Error, Source};
 
 /// The input's `PT_LOAD`s, in the order of `p_paddr`, gone through once as extents ascend.
@@ -116,7 +118,11 @@ impl<'a> ElfWriter<'a> {
         buffers: (Buffer<'a>, Buffer<'a>),
         out: &mut dyn WriteAt,
     ) -> Result<Self, Error> {
-        let (tables, data) = buffers;
+        let (mut tables, mut data) = buffers;
+        if !out.can_rewrite() {
+            tables.limit(TABLES_RECORD);
+            data.limit(DATA_RECORD);
+        }
         let too_many = Error::Unsupported { field: vmcore_format::Field::EPhnum, value: loads };
         let phnum = u32::try_from(loads).ok().and_then(|loads| loads.checked_add(1)).ok_or(too_many)?;
         let mut header = Header::core(source.layout, source.e_machine, phnum);
@@ -178,20 +184,43 @@ impl<'a> ElfWriter<'a> {
         let page = self.page_size.bytes();
         let Some(first) = chunk.pfns().next() else { return Ok(()) };
         let mut rest = bytes;
+        // Bytes of `rest` that follow those that were written.
+        let mut due = 0_usize;
         for (pfn, encoded) in chunk.pfns().zip(encoded.pages()) {
             let position = chunk.position.saturating_add(pfn.0.saturating_sub(first.0));
             let at = self.pages.saturating_add(position.saturating_mul(page));
-            self.data.zeros(self.next_data, at, out)?;
-            self.next_data = at.saturating_add(page);
-            match encoded {
-                EncodedPage::Data(_) => {
-                    let (now, later) = rest.split_at(self.page_size.len().min(rest.len()));
-                    self.data.put(at, now, out)?;
-                    rest = later;
-                }
-                EncodedPage::Lost | EncodedPage::Zero => self.data.zeros(at, self.next_data, out)?,
+            let EncodedPage::Data(_) = encoded else {
+                rest = self.append(rest, &mut due, out)?;
+                self.fill(at.saturating_add(page), out)?;
+                continue;
+            };
+            if at != self.next_data.saturating_add(u64::try_from(due).unwrap_or(0)) {
+                rest = self.append(rest, &mut due, out)?;
+                self.fill(at, out)?;
             }
+            due = due.saturating_add(self.page_size.len());
         }
+        self.append(rest, &mut due, out)?;
+        Ok(())
+    }
+
+    /// Appends the first `due` of `bytes` to the pages; the others.
+    fn append<'b>(
+        &mut self,
+        bytes: &'b [u8],
+        due: &mut usize,
+        out: &mut dyn WriteAt,
+    ) -> Result<&'b [u8], Error> {
+        let (now, later) = bytes.split_at(mem::take(due).min(bytes.len()));
+        self.data.put(self.next_data, now, out)?;
+        self.next_data = self.next_data.saturating_add(u64::try_from(now.len()).unwrap_or(0));
+        Ok(later)
+    }
+
+    /// Appends zeros up to offset `end`.
+    fn fill(&mut self, end: u64, out: &mut dyn WriteAt) -> Result<(), Error> {
+        self.data.zeros(self.next_data, end, out)?;
+        self.next_data = end;
         Ok(())
     }
 

@@ -8,6 +8,7 @@ use vmcore_format::kdump::{
 use vmcore_format::{Pfn, WriteAt};
 
 use super::chunk::{Chunk, Encoded, EncodedPage};
+use super::workspace::{DATA_RECORD, TABLES_RECORD};
 use super::{Buffer, Error, Frames, Options, Source};
 use crate::Level;
 
@@ -43,7 +44,11 @@ impl<'a> KdumpWriter<'a> {
         buffers: (Buffer<'a>, Buffer<'a>),
         out: &mut dyn WriteAt,
     ) -> Result<Self, Error> {
-        let (tables, data) = buffers;
+        let (mut tables, mut data) = buffers;
+        if !out.can_rewrite() {
+            tables.limit(TABLES_RECORD);
+            data.limit(DATA_RECORD);
+        }
         let abi = Abi::of_machine(source.machine_layout(), source.e_machine);
         let notes_len = source.notes.size()?;
         let geometry = Geometry::new(abi, source.page_size, source.end.0, notes_len)?;
@@ -86,24 +91,37 @@ impl<'a> KdumpWriter<'a> {
         (self.sub.start_pfn, self.sub.end_pfn) = (pfns.start, pfns.end);
     }
 
-    /// Writes the part of both bitmaps that is the slice of `frames`.
-    pub(super) fn bitmaps(&mut self, frames: &Frames<'_>, out: &mut dyn WriteAt) -> Result<(), Error> {
-        let first_byte = frames.slice().start >> 3;
-        for (start, words) in
-            [(self.geometry.bitmap_1(), frames.known()), (self.geometry.bitmap_2(), frames.kept())]
-        {
-            let at = start.saturating_add(first_byte);
-            self.tables.bitmap(at, words, out)?;
-            if frames.slice().end >= frames.end() {
-                let len = u64::try_from(words.len()).unwrap_or(0).saturating_mul(8);
-                let end = start.saturating_add(self.geometry.bitmap_len());
-                self.tables.zeros(at.saturating_add(len), end, out)?;
-            }
+    /// Writes the part of the first bitmap that is the slice of `frames`: the frames that the machine had.
+    pub(super) fn known_bitmap(&mut self, frames: &Frames<'_>, out: &mut dyn WriteAt) -> Result<(), Error> {
+        self.bitmap(self.geometry.bitmap_1(), frames, frames.known(), out)
+    }
+
+    /// Writes the part of the second bitmap that is the slice of `frames`: the frames that are kept.
+    pub(super) fn kept_bitmap(&mut self, frames: &Frames<'_>, out: &mut dyn WriteAt) -> Result<(), Error> {
+        self.bitmap(self.geometry.bitmap_2(), frames, frames.kept(), out)
+    }
+
+    fn bitmap(
+        &mut self,
+        start: u64,
+        frames: &Frames<'_>,
+        words: &[u64],
+        out: &mut dyn WriteAt,
+    ) -> Result<(), Error> {
+        let at = start.saturating_add(frames.slice().start >> 3);
+        self.tables.bitmap(at, words, out)?;
+        if frames.slice().end >= frames.end() {
+            let len = u64::try_from(words.len()).unwrap_or(0).saturating_mul(8);
+            let end = start.saturating_add(self.geometry.bitmap_len());
+            self.tables.zeros(at.saturating_add(len), end, out)?;
         }
         Ok(())
     }
 
     /// Appends the pages of a chunk.
+    ///
+    /// The order of all writes is the one of a page after the other, descriptor and data, however pages are divided into
+    /// chunks.
     pub(super) fn commit(
         &mut self,
         chunk: &Chunk,
@@ -112,23 +130,37 @@ impl<'a> KdumpWriter<'a> {
         out: &mut dyn WriteAt,
     ) -> Result<(), Error> {
         let page_len = u32::try_from(self.header.block_size.bytes()).unwrap_or(0);
-        let start = self.next_data;
-        let mut end = start;
+        let mut rest = bytes;
+        // Bytes of `rest` that belong to the pages that are described.
+        let mut due = 0_u32;
         for page in encoded.pages().take(chunk.len()) {
+            if self.tables.would_write(PageDesc::ENCODED_LEN) {
+                rest = self.append(rest, due, out)?;
+                due = 0;
+            }
             let (offset, size, flags) = match page {
                 EncodedPage::Lost => (0, 0, 0),
                 EncodedPage::Zero => (self.zero_page, page_len, 0),
                 EncodedPage::Data(size) => {
                     let flags = if size < page_len { self.compression.flag() } else { 0 };
-                    let offset = end;
-                    end = end.saturating_add(u64::from(size));
+                    let offset = self.next_data.saturating_add(u64::from(due));
+                    due = due.saturating_add(size);
                     (offset, size, flags)
                 }
             };
             self.describe(&PageDesc { offset, size, flags, page_flags: 0 }, out)?;
         }
-        self.next_data = end;
-        self.data.put(start, bytes, out)
+        self.append(rest, due, out)?;
+        Ok(())
+    }
+
+    /// Appends the first `len` of `bytes` to the data; the others.
+    fn append<'b>(&mut self, bytes: &'b [u8], len: u32, out: &mut dyn WriteAt) -> Result<&'b [u8], Error> {
+        let len = usize::try_from(len).unwrap_or(usize::MAX);
+        let (now, later) = bytes.split_at(len.min(bytes.len()));
+        self.data.put(self.next_data, now, out)?;
+        self.next_data = self.next_data.saturating_add(u64::try_from(now.len()).unwrap_or(0));
+        Ok(later)
     }
 
     fn describe(&mut self, desc: &PageDesc, out: &mut dyn WriteAt) -> Result<(), Error> {

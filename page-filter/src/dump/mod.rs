@@ -17,6 +17,7 @@ mod window;
 
 mod buffer;
 mod chunk;
+mod encode;
 mod extent;
 mod source;
 
@@ -36,8 +37,9 @@ use frames::Frames;
 
 use crate::Filter;
 
-pub use chunk::{CHUNK_FRAMES, Chunk, EncodeParams, Encoded, encode_chunk};
+pub use chunk::{CHUNK_FRAMES, Chunk, EncodeParams, Encoded};
 pub use dumper::{Dumper, Next};
+pub use encode::encode_chunk;
 pub use error::Error;
 pub use extent::EXCLUDED_RUN;
 pub use options::{Format, Options, Split};

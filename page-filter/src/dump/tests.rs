@@ -50,12 +50,14 @@ impl PhysMemory for Machine {
     }
 
     fn read(&mut self, addr: PhysAddr, buf: &mut [u8]) -> Result<(), Fault> {
-        assert!(addr.0 % PAGE + buf.len() as u64 <= PAGE, "the dumper reads page by page");
-        match self.0.get(&(addr.0 / PAGE)) {
-            Some(Frame::Bytes(byte)) => buf.fill(*byte),
-            Some(Frame::Broken(code)) => return Err(Fault::Code(*code)),
-            Some(Frame::Excluded) => return Err(Fault::Excluded),
-            None => return Err(Fault::Hole),
+        assert!(addr.0.is_multiple_of(PAGE) && buf.len() as u64 % PAGE == 0, "the dumper reads whole pages");
+        for (page, pfn) in buf.chunks_mut(PAGE as usize).zip(addr.0 / PAGE..) {
+            match self.0.get(&pfn) {
+                Some(Frame::Bytes(byte)) => page.fill(*byte),
+                Some(Frame::Broken(code)) => return Err(Fault::Code(*code)),
+                Some(Frame::Excluded) => return Err(Fault::Excluded),
+                None => return Err(Fault::Hole),
+            }
         }
         Ok(())
     }
@@ -191,6 +193,7 @@ fn chunks_may_be_encoded_in_any_order_and_are_committed_in_theirs() {
         loop {
             match dumper.next_chunk(&mut machine, &mut out).unwrap() {
                 Next::Again(_) => {}
+                Next::Wait => panic!("a file waits for nothing"),
                 Next::Chunk(chunk) => chunks.push(chunk),
                 Next::Done => break,
             }
@@ -256,6 +259,77 @@ fn a_stream_gets_each_byte_once_and_the_same_bytes() {
     }
 }
 
+/// A stream: what is written, and where, in order.
+#[derive(Default, PartialEq)]
+struct Records(Vec<(u64, Vec<u8>)>);
+
+impl WriteAt for Records {
+    fn write_at(&mut self, offset: u64, bytes: &[u8]) -> Result<(), i32> {
+        self.0.push((offset, bytes.to_vec()));
+        Ok(())
+    }
+
+    fn can_rewrite(&self) -> bool {
+        false
+    }
+}
+
+impl Records {
+    /// Dumps in `words` of memory; up to `ahead` chunks are handed out before the first of them is committed.
+    fn of(machine: &Machine, end: u64, options: Options, words: usize, ahead: usize) -> Self {
+        let (mut machine, mut out) = (machine.clone(), Self::default());
+        let mut words = vec![0; words];
+        let mut dumper = Dumper::new(source(&machine, end), None, options, &mut words).unwrap();
+        let params = dumper.params();
+        let mut chunks = std::collections::VecDeque::new();
+        loop {
+            let next = dumper.next_chunk(&mut machine, &mut out).unwrap();
+            match next {
+                Next::Again(_) => {}
+                Next::Chunk(chunk) => chunks.push_back(chunk),
+                Next::Wait => assert!(!chunks.is_empty(), "there is nothing to wait for"),
+                Next::Done => {}
+            }
+            let all = matches!(next, Next::Wait | Next::Done);
+            while chunks.len() > if all { 0 } else { ahead } {
+                let chunk = chunks.pop_front().unwrap();
+                let mut scratch = vec![7; params.scratch_words()];
+                let mut bytes = vec![7; params.out_bytes()];
+                let encoded = encode_chunk(&params, &chunk, &mut machine, &mut scratch, &mut bytes).unwrap();
+                dumper.commit_chunk(&chunk, &encoded, &bytes, &mut out).unwrap();
+            }
+            if matches!(next, Next::Done) {
+                dumper.finish(&mut out).unwrap();
+                return out;
+            }
+        }
+    }
+}
+
+#[test]
+fn the_records_of_a_stream_depend_on_nothing_but_the_pages() {
+    let (machine, end) = scattered();
+    // Enough frames for several slices, and for several records of descriptors.
+    let far = (300_000..301_500).filter(|pfn| pfn % 700 > 300).map(|pfn| (pfn, Frame::Bytes(pfn as u8)));
+    let machine = Machine::new(machine.0.into_iter().chain(far));
+    let end = end.max(301_500);
+    for (format, compression) in [
+        (Format::Kdump, Compression::Raw),
+        (Format::Kdump, Compression::Lzo),
+        (Format::Elf, Compression::Raw),
+    ] {
+        let options = Options { compression, ..options(1, format) };
+        let least = least_words(source(&machine, end), options);
+        let expected = Records::of(&machine, end, options, least, 0);
+        assert!(expected.0.len() > 20);
+        for (words, ahead) in [(least, 1), (least + 3000, 0), (least + 3000, 7), (1 << 17, 0), (1 << 17, 50)]
+        {
+            let found = Records::of(&machine, end, options, words, ahead);
+            assert!(found == expected, "{format:?} {compression:?} {words} {ahead}");
+        }
+    }
+}
+
 #[test]
 fn a_dump_that_stops_early_says_so() {
     let (mut machine, end) = scattered();
@@ -301,8 +375,12 @@ fn a_dump_that_was_abandoned_describes_what_it_has() {
             let mut disk = Disk { file: File::default(), left };
             let mut dumper =
                 Dumper::new(source(&machine, end), None, options(0, format), &mut words).unwrap();
-            while dumper.step(&mut machine, &mut disk).is_ok() {}
-            assert_eq!(dumper.abandon(&mut disk), Err(Error::Io { code: 28 }), "pages have no room");
+            let full = Error::Io { code: 28 };
+            let stopped =
+                core::iter::repeat_with(|| dumper.step(&mut machine, &mut disk)).find_map(Result::err);
+            assert_eq!(stopped, Some(full));
+            // Pages that were held have no room; all others are there.
+            assert!(matches!(dumper.abandon(&mut disk), Ok(()) | Err(Error::Io { code: 28 })));
             assert_eq!(dumper.abandon(&mut disk), Ok(()), "nothing is left to do");
             assert!(matches!(dumper.finish(&mut disk), Err(Error::OutOfOrder { .. })));
             let file = &disk.file;

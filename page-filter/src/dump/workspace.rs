@@ -8,6 +8,12 @@ use crate::Filter;
 /// Scratch of the filter, in words.
 const FILTER_WORDS: usize = Filter::SCRATCH_LEN >> 3;
 
+/// The size of the records of a stream that hold tables, in bytes: what the least workspace has for them.
+pub(super) const TABLES_RECORD: usize = 1 << 12;
+
+/// The size of the records of a stream that hold pages, in bytes: what the least workspace has for them.
+pub(super) const DATA_RECORD: usize = 1 << 14;
+
 /// How much of what there is room for, in words of 8 bytes.
 #[derive(Debug, Clone, Copy)]
 struct Sizes {
@@ -25,7 +31,7 @@ impl Sizes {
     const MOST: Self = Self { slice: 4096, chunk: 1 << 17, tables: 1 << 13, data: 1 << 17 };
 
     fn least(page: usize) -> Self {
-        Self { slice: 64, chunk: page, tables: 512, data: 512 }
+        Self { slice: 64, chunk: page, tables: TABLES_RECORD >> 3, data: DATA_RECORD >> 3 }
     }
 
     fn sum(self) -> usize {
@@ -193,7 +199,7 @@ mod tests {
                 _ => panic!("no memory is not enough"),
             }
         };
-        for (page_size, documented) in [(4096, 96), (0x4000, 192), (0x1_0000, 448)] {
+        for (page_size, documented) in [(4096, 128), (0x4000, 192), (0x1_0000, 448)] {
             for compression in [Raw, Zlib, Lzo, Snappy, Zstd] {
                 assert!(least(page_size, compression) <= documented, "{page_size} {compression:?}");
             }

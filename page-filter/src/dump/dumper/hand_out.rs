@@ -4,18 +4,35 @@ use core::ops::Range;
 
 use vmcore_format::{Pfn, WriteAt};
 
-use super::{Dumper, Stage, Writer};
+use super::{Dumper, Next, Round, Stage, Writer};
 use crate::bits;
 use crate::dump::extent::Extent;
 use crate::dump::{CHUNK_FRAMES, Chunk, Error, Phase, Split, window};
+use crate::judge::Carry;
 
 /// The frames that parts of a split set share out as one: crash 8.0.2 takes the pages of a part that begins inside such
 /// a block for missing.
 const SPLIT_FRAMES: u64 = 64;
 
 impl Dumper<'_> {
+    /// Memory was gone through once.
+    pub(super) fn end_round(&mut self, out: &mut dyn WriteAt) -> Result<Next, Error> {
+        self.round = match self.round {
+            Round::KnownBitmap => Round::KeptBitmap,
+            Round::KeptBitmap => Round::Pages,
+            Round::Pages if !out.can_rewrite() && self.is_uncommitted() => return Ok(Next::Wait),
+            Round::Pages => {
+                self.end_write(out)?;
+                return Ok(Next::Again(self.progress()));
+            }
+        };
+        self.pass.carry = Carry::NONE;
+        self.stage = Stage::Select(0);
+        Ok(Next::Again(self.progress()))
+    }
+
     /// All was handed out.
-    pub(super) fn end_write(&mut self, out: &mut dyn WriteAt) -> Result<(), Error> {
+    fn end_write(&mut self, out: &mut dyn WriteAt) -> Result<(), Error> {
         let ended = self.extents.finish();
         self.write_segments(ended, out)?;
         let end = Pfn(self.frames.end());
@@ -24,6 +41,28 @@ impl Dumper<'_> {
             writer.set_pfns(pfns);
         }
         self.phase = Phase::Written;
+        Ok(())
+    }
+
+    /// Whether chunks are handed out that are not committed.
+    fn is_uncommitted(&self) -> bool {
+        self.committed != self.handed_out
+    }
+
+    /// Writes what this round writes of the bitmaps of a slice.
+    pub(super) fn write_bitmaps(&mut self, out: &mut dyn WriteAt) -> Result<(), Error> {
+        let slice = self.frames.slice();
+        let (is_file, round) = (out.can_rewrite(), self.round);
+        if let Writer::Kdump(writer) = &mut self.writer {
+            if is_file || round == Round::KnownBitmap {
+                writer.known_bitmap(&self.frames, out)?;
+            }
+            if is_file || round == Round::KeptBitmap {
+                writer.kept_bitmap(&self.frames, out)?;
+            }
+        }
+        self.stage =
+            if round == Round::Pages { Stage::HandOut(slice.start) } else { Stage::Select(slice.end) };
         Ok(())
     }
 
@@ -47,7 +86,7 @@ impl Dumper<'_> {
     }
 
     /// The next pages of the slice that this output takes, as many as a chunk holds.
-    pub(super) fn hand_out(&mut self, from: u64) -> Option<Chunk> {
+    pub(super) fn hand_out(&mut self, from: u64) -> Next {
         let split = self.report.options.split.is_some();
         let span = if split { SPLIT_FRAMES } else { CHUNK_FRAMES };
         let mut at = from;
@@ -64,11 +103,12 @@ impl Dumper<'_> {
             self.rank = self.rank.saturating_add(bits::count(&pages, 0..CHUNK_FRAMES));
             if self.takes {
                 self.stage = Stage::HandOut(at);
-                return Some(Chunk { sequence: self.handed_out, first: Pfn(first), pages, position: 0 });
+                let chunk = Chunk { sequence: self.handed_out, first: Pfn(first), pages, position: 0 };
+                return Next::Chunk(chunk);
             }
         }
         self.stage = Stage::Select(self.frames.slice().end);
-        None
+        Next::Again(self.progress())
     }
 
     /// Decides whether this part of a split set takes the frames from `first` on: if the rank of the next page to be
@@ -85,16 +125,20 @@ impl Dumper<'_> {
     }
 
     /// The next pages of the slice that stand together in one segment, as many as a chunk holds. Program headers of the
-    /// segments that end before them are written.
-    pub(super) fn hand_out_extent(
-        &mut self,
-        from: u64,
-        out: &mut dyn WriteAt,
-    ) -> Result<Option<Chunk>, Error> {
+    /// segments that end before them are written, on a stream after all pages of those.
+    pub(super) fn hand_out_extent(&mut self, from: u64, out: &mut dyn WriteAt) -> Result<Next, Error> {
+        let is_stream = !out.can_rewrite();
         let mut at = from;
         let mut chunk: Option<Chunk> = None;
         while let Some(run) = self.frames.next_run(at) {
             let (start, end) = (run.frames.start, run.frames.end);
+            if is_stream
+                && (chunk.is_some() || self.is_uncommitted())
+                && self.extents.ends_before(start, run.kept)
+            {
+                self.stage = Stage::HandOut(start.0);
+                return Ok(chunk.map_or(Next::Wait, Next::Chunk));
+            }
             if !run.kept {
                 let ended = self.extents.exclude(run.frames);
                 self.write_segments(ended, out)?;
@@ -107,7 +151,7 @@ impl Dumper<'_> {
             let end = Pfn(end.0.min(first.saturating_add(CHUNK_FRAMES)).min(room));
             if end <= start || (chunk.is_some() && !self.extents.joins(start)) {
                 self.stage = Stage::HandOut(start.0);
-                return Ok(chunk);
+                return Ok(self.chunk_or_again(chunk));
             }
             let ended = self.extents.keep(start..end);
             self.write_segments(ended, out)?;
@@ -122,6 +166,10 @@ impl Dumper<'_> {
             at = end.0;
         }
         self.stage = Stage::Select(self.frames.slice().end);
-        Ok(chunk)
+        Ok(self.chunk_or_again(chunk))
+    }
+
+    fn chunk_or_again(&self, chunk: Option<Chunk>) -> Next {
+        chunk.map_or_else(|| Next::Again(self.progress()), Next::Chunk)
     }
 }

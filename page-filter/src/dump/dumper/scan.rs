@@ -4,7 +4,7 @@ use core::mem;
 
 use vmcore_format::{Pfn, WriteAt};
 
-use super::{Dumper, Pass, Stage, Writer};
+use super::{Dumper, Pass, Round, Stage, Writer};
 use crate::dump::elf::ElfWriter;
 use crate::dump::extent::{Extent, Extents};
 use crate::dump::kdump::KdumpWriter;
@@ -91,7 +91,7 @@ impl Dumper<'_> {
         let most = if elf { self.scan_params.span_frames() } else { u64::MAX };
         self.frames.go_to(start, most);
         self.stage = Stage::Ready;
-        if self.frames.whole() {
+        if self.frames.whole() || self.round == Round::KnownBitmap {
             return self.frames.find_known(memory);
         }
         let slice = self.frames.slice();
@@ -177,6 +177,9 @@ impl Dumper<'_> {
         let options = &self.report.options;
         self.writer = match options.format {
             Format::Kdump => {
+                if !out.can_rewrite() {
+                    self.round = Round::KnownBitmap;
+                }
                 let level = self.report.level;
                 let pages = (kept, self.part.end.saturating_sub(self.part.start));
                 Writer::Kdump(KdumpWriter::begin(&self.source, options, level, pages, (tables, data), out)?)
