@@ -14,6 +14,7 @@ mod input;
 mod memory;
 mod output;
 mod stream;
+mod threads;
 
 pub mod kexec;
 
@@ -22,3 +23,4 @@ pub use input::Input;
 pub use memory::{available_memory, peak_memory};
 pub use output::{IfExists, Output};
 pub use stream::Stream;
+pub use threads::{LendMemory, finish_on_threads};

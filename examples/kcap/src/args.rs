@@ -116,12 +116,12 @@ pub(crate) struct DumpArgs {
     /// Overwrite an output that exists
     #[arg(short = 'f', long)]
     pub(crate) force: bool,
-    /// Work in this much memory (K, M, G) [default: what suits the machine]
+    /// Work in this much memory (K, M, G) [default: what suits the machine]; each thread besides the first takes its own
     #[arg(long, value_name = "SIZE", value_parser = parse_size)]
     pub(crate) memory: Option<u64>,
-    /// Compress in this many threads (at present always one)
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
-    pub(crate) num_threads: u32,
+    /// Read and compress on this many threads; the output is the same on any number (0: as 1)
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(..=1024))]
+    pub(crate) num_threads: u16,
     /// What to say, the sum of: 1 progress, 2 common, 4 error, 8 debug, 16 report
     #[arg(long, value_name = "N", default_value_t = messages::DEFAULT,
           value_parser = clap::value_parser!(u8).range(0..=31))]
@@ -168,6 +168,11 @@ impl DumpArgs {
             _ => self.split,
         };
         fits.then(|| (with_parts(first, &self.inputs), outputs))
+    }
+
+    /// The number of threads, at least one.
+    pub(crate) fn threads(&self) -> usize {
+        usize::from(self.num_threads.max(1))
     }
 }
 
@@ -285,7 +290,8 @@ mod tests {
             "-F --split in",
             "-d 32 in out",
             "-d -1 in out",
-            "--num-threads 0 in out",
+            "--num-threads -1 in out",
+            "--num-threads 1025 in out",
             "--message-level 32 in out",
             "--memory 1T in out",
             "--nonsense in out",

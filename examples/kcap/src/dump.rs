@@ -17,7 +17,7 @@ use crate::input::{Opened, with_opened};
 use crate::messages::Messages;
 use crate::ranges::Ranges;
 use crate::report::{self, Context, dump_error};
-use crate::save::{Saved, memory_size, save};
+use crate::save::{Readers, Saved, memory_size, save};
 use crate::sink::Sink;
 use crate::words;
 
@@ -43,9 +43,6 @@ pub(crate) fn run(args: &DumpArgs) -> Result<Exit, Failure> {
     let Some((inputs, outputs)) = args.paths() else {
         return Err(Failure::new("the number of files does not fit"));
     };
-    if args.num_threads > 1 {
-        messages.debug("one thread is used, whatever --num-threads says");
-    }
     with_opened(&inputs, |mut opened| {
         let sinks = open_sinks(args, outputs, &opened)?;
         match open_report(args, &sinks, &opened) {
@@ -153,8 +150,13 @@ fn save_all(
         let name = sink.name();
         let memory = memory_size(&opened.machine, args.memory);
         let options = args.options(split);
-        let (machine, phys) = (opened.machine, &mut *opened.memory);
-        let one = save(machine, kernel.as_deref_mut(), phys, options, memory, &mut sink, messages);
+        let readers = Readers {
+            memory: &mut *opened.memory,
+            lend_memory: &*opened.lend_memory,
+            threads: args.threads(),
+        };
+        let kernel = kernel.as_deref_mut();
+        let one = save(opened.machine, kernel, readers, options, memory, &mut sink, messages);
         let one = match one {
             Ok(one) => one,
             Err(error) => {

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use host::Input;
+use host::{Input, LendMemory};
 use page_filter::codec::DecodeScratch;
 use page_filter::dump::Source;
 use page_filter::{ElfMemory, KdumpMemory, Kernel, KernelError, LoadSlot, Machine, PhysMemory};
@@ -16,6 +16,9 @@ use crate::exit::Failure;
 /// Entries of the index into a kdump file's bitmap: half a mebibyte, a look-up back costs a few KiB of reading for
 /// each tebibyte of memory.
 pub(crate) const RANK_INDEX_LEN: usize = 0x1_0000;
+
+/// As [`RANK_INDEX_LEN`], for a thread that reads pages in ascending order and rarely looks back.
+const THREAD_INDEX_LEN: usize = 0x1000;
 
 /// Room for VMCOREINFO, in bytes; kernels leave at most a few KiB.
 const VMCOREINFO_LEN: usize = 1 << 20;
@@ -58,6 +61,8 @@ pub(crate) struct Opened<'a> {
     pub(crate) machine: Source<'a>,
     /// The machine's memory.
     pub(crate) memory: Box<dyn PhysMemory + 'a>,
+    /// Readers of the same memory for other threads.
+    pub(crate) lend_memory: Box<LendMemory<'a>>,
 }
 
 /// What the content is.
@@ -113,7 +118,8 @@ pub(crate) fn with_opened<R>(
         let (compression, header_version) = (header.status.compression(), header.header_version);
         let memory = Box::new(KdumpMemory::new(kdump, &mut decode, &mut pages).map_err(failure)?);
         let format = Format::Kdump { compression, header_version };
-        return work(Opened { paths, identities, format, flattened, machine, memory });
+        let lend_memory = Box::new(|work: &mut dyn FnMut(&mut dyn PhysMemory)| lend_kdump(&views, work));
+        return work(Opened { paths, identities, format, flattened, machine, memory, lend_memory });
     }
     if !is_elf(first) {
         return Err(not_a_dump(path, first));
@@ -131,8 +137,24 @@ pub(crate) fn with_opened<R>(
     let mut machine = Source::of_elf(&elf, &mut text).map_err(failure)?;
     machine.incomplete |= cut_off;
     let memory = ElfMemory::new(first, elf.loads(), &mut slots, machine.page_size).map_err(failure)?;
+    let index = memory.index();
+    let lend_memory = Box::new(move |work: &mut dyn FnMut(&mut dyn PhysMemory)| {
+        work(&mut ElfMemory::with_index(first, index));
+    });
     let memory = Box::new(memory);
-    work(Opened { paths, identities, format: Format::Elf, flattened, machine, memory })
+    work(Opened { paths, identities, format: Format::Elf, flattened, machine, memory, lend_memory })
+}
+
+/// A reader of its own of a kdump-compressed file, for the thread that `work` is to run on. What opened once opens again.
+fn lend_kdump(views: &[View<'_>], work: &mut dyn FnMut(&mut dyn PhysMemory)) {
+    let mut parts: Vec<Part<'_>> = views.iter().map(|view| Part::new(view)).collect();
+    let mut index = vec![0; THREAD_INDEX_LEN];
+    let Ok(kdump) = KdumpFile::open(&mut parts, &mut index) else { return };
+    let mut decode = Box::new(DecodeScratch::default());
+    let mut pages = vec![0; kdump.page_size().len().saturating_mul(2)];
+    if let Ok(mut memory) = KdumpMemory::new(kdump, &mut decode, &mut pages) {
+        work(&mut memory);
+    }
 }
 
 fn load_table(path: &Path, input: &View<'_>) -> Result<Vec<ProgramHeader>, Failure> {

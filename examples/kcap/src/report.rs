@@ -87,7 +87,7 @@ fn options(context: &Context<'_>, saved: Option<&Saved>) -> Value {
         "split": args.split.then_some(context.outputs.len()),
         "memory": saved.map(|saved| saved.memory),
         "num_threads": args.num_threads,
-        "threads_used": 1,
+        "threads_used": args.threads(),
     })
 }
 

@@ -2,6 +2,7 @@
 
 use core::time::Duration;
 
+use host::{LendMemory, finish_on_threads};
 use page_filter::dump::{self, Dumper, Options, Outcome, Phase, Source};
 use page_filter::{Kernel, PhysMemory};
 use vmcore_format::WriteAt;
@@ -12,7 +13,7 @@ use crate::progress::Progress;
 /// The least memory to work in: 1 MiB.
 const LEAST: u64 = 1 << 20;
 /// Memory beyond the bitmap of all page frames that makes nothing faster.
-const BEYOND_BITMAP: u64 = 4 << 20;
+const BEYOND_BITMAP: u64 = 2 << 20;
 /// The most memory to take unasked: the bitmap of 2 TiB in pages of 4 KiB.
 const MOST: u64 = 64 << 20;
 
@@ -50,11 +51,20 @@ pub(crate) fn memory_size(machine: &Source<'_>, asked: Option<u64>) -> u64 {
     whole.min(asked.unwrap_or_else(unasked))
 }
 
+/// What a dump reads from.
+pub(crate) struct Readers<'r, 'a> {
+    /// That of this thread.
+    pub(crate) memory: &'r mut (dyn PhysMemory + 'a),
+    pub(crate) lend_memory: &'r LendMemory<'a>,
+    /// How many threads there are, this one among them.
+    pub(crate) threads: usize,
+}
+
 /// Dumps the machine to `out` in `memory_size` bytes (more, if the caller did not choose them and they are too few).
 pub(crate) fn save(
     machine: Source<'_>,
     kernel: Option<&mut Kernel>,
-    memory: &mut dyn PhysMemory,
+    readers: Readers<'_, '_>,
     options: Options,
     memory_size: u64,
     out: &mut dyn WriteAt,
@@ -63,27 +73,40 @@ pub(crate) fn save(
     let mut words = workspace(memory_size)?;
     let mut dumper = Dumper::new(machine, kernel, options, &mut words)?;
     let mut phases = Phases { done: Vec::new(), now: None, messages };
-    let mut error = None;
     phases.enter(Phase::Scan);
-    loop {
-        match dumper.step(memory, out) {
-            Ok(now) => {
-                phases.enter(now.phase);
-                if now.phase == Phase::Finished {
-                    break;
-                }
-                phases.update(now.done, now.total);
-            }
-            Err(failed) => {
-                error = Some(failed);
-                // The first failure is the one to tell of.
-                let _ = dumper.abandon(out);
-                break;
-            }
-        }
+    let mut told = |now: dump::Progress| {
+        phases.enter(now.phase);
+        phases.update(now.done, now.total);
+    };
+    let Readers { memory, lend_memory, threads } = readers;
+    let result = if threads > 1 {
+        finish_on_threads(&mut dumper, memory, lend_memory, threads, out, &mut told)
+    } else {
+        finish(&mut dumper, memory, out, &mut told)
+    };
+    let error = result.err();
+    if error.is_some() {
+        // The first failure is the one to tell of.
+        let _ = dumper.abandon(out);
     }
     let phases = phases.end(error.is_none());
     Ok(Saved { report: *dumper.report(), error, phases, memory: memory_size })
+}
+
+/// Brings the dump to its end on this thread.
+fn finish(
+    dumper: &mut Dumper<'_>,
+    memory: &mut dyn PhysMemory,
+    out: &mut dyn WriteAt,
+    told: &mut dyn FnMut(dump::Progress),
+) -> Result<(), dump::Error> {
+    loop {
+        let now = dumper.step(memory, out)?;
+        told(now);
+        if now.phase == Phase::Finished {
+            return Ok(());
+        }
+    }
 }
 
 /// Zeroed memory of `size` bytes, or the error that there is no such memory.

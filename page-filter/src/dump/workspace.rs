@@ -28,7 +28,8 @@ struct Sizes {
 }
 
 impl Sizes {
-    const MOST: Self = Self { slice: 4096, chunk: 1 << 17, tables: 1 << 13, data: 1 << 17 };
+    /// More makes nothing faster: a chunk of 256 KiB stays in the processor's cache, and is written as fast as one of 1 MiB.
+    const MOST: Self = Self { slice: 4096, chunk: 1 << 15, tables: 1 << 13, data: 1 << 17 };
 
     fn least(page: usize) -> Self {
         Self { slice: 64, chunk: page, tables: TABLES_RECORD >> 3, data: DATA_RECORD >> 3 }
