@@ -3,6 +3,14 @@
 //!
 //! Error codes are errno values, as the kernel gave them ([`describe`] puts one into words).
 #![deny(unsafe_code)]
+#![cfg_attr(
+    test,
+    expect(
+        clippy::arithmetic_side_effects,
+        clippy::as_conversions,
+        reason = "a test that overflows fails, as it should"
+    )
+)]
 
 /// The program in the README, so that it stays one that compiles.
 #[cfg(doctest)]
@@ -10,6 +18,9 @@
 struct Readme;
 
 mod errno;
+
+mod syscall;
+
 mod input;
 mod memory;
 mod output;

@@ -8,9 +8,13 @@ use std::path::{Path, PathBuf};
 use vmcore_format::WriteAt;
 
 use crate::errno::{EINVAL, code_of};
+use crate::syscall::{is_in_memory, preallocate};
 
 /// What is new is its owner's alone: a dump holds every secret of the machine.
 const MODE: u32 = 0o600;
+
+/// Storage is taken in pieces of so many bytes: file systems take large ones sooner than many small ones, and in one place.
+const PIECE: u64 = 32 << 20;
 
 /// What to do when the output is already there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,12 +26,21 @@ pub enum IfExists {
 }
 
 /// A regular file or a block device, written at any offset.
+///
+/// Storage is taken ahead of what is written where the file system knows how; [`sync`](WriteAt::sync) gives back what was
+/// not used. The size of the file is never more than what was written.
 #[derive(Debug)]
 pub struct Output {
     file: File,
     path: PathBuf,
     is_regular: bool,
     identity: (u64, u64),
+    /// The end of the storage that was taken; `None` where none is taken ahead.
+    taken: Option<u64>,
+    /// Whether storage may have been taken that the file has no use for.
+    gives_back: bool,
+    /// Whether everything written is on stable storage.
+    is_synced: bool,
 }
 
 impl Output {
@@ -54,7 +67,17 @@ impl Output {
         if is_regular {
             file.set_len(0)?;
         }
-        Ok(Self { file, path: path.to_owned(), is_regular, identity })
+        // Memory is taken page by page, ahead or not: twice is more work.
+        let taken = (is_regular && !is_in_memory(&file)).then_some(0);
+        Ok(Self {
+            file,
+            path: path.to_owned(),
+            is_regular,
+            identity,
+            taken,
+            gives_back: false,
+            is_synced: false,
+        })
     }
 
     /// Where the file is.
@@ -69,6 +92,29 @@ impl Output {
         self.identity
     }
 
+    /// Takes storage for what is written at `offset` and what comes after it. Where that fails, writing alone says whether
+    /// there is room: what is left may still do.
+    fn take_storage(&mut self, offset: u64, end: u64) {
+        let Some(taken) = self.taken.filter(|&taken| taken < end) else { return };
+        let start = taken.max(offset);
+        let piece = end.checked_next_multiple_of(PIECE).unwrap_or(end);
+        let result = preallocate(&self.file, start, piece.saturating_sub(start));
+        self.taken = result.ok().map(|()| piece);
+        // A call that failed may have taken some.
+        self.gives_back = true;
+    }
+
+    /// Gives back the storage after the end of the file.
+    fn give_back_storage(&mut self) -> io::Result<()> {
+        if self.gives_back {
+            let size = self.file.metadata()?.len();
+            self.file.set_len(size)?;
+            self.taken = self.taken.map(|_| size);
+            self.gives_back = false;
+        }
+        Ok(())
+    }
+
     /// Gives the output up: a regular file is removed.
     ///
     /// # Errors
@@ -80,15 +126,24 @@ impl Output {
 
 impl WriteAt for Output {
     fn write_at(&mut self, offset: u64, bytes: &[u8]) -> Result<(), i32> {
+        let end = offset.saturating_add(u64::try_from(bytes.len()).unwrap_or(u64::MAX));
+        self.take_storage(offset, end);
+        self.is_synced = false;
         self.file.write_all_at(bytes, offset).map_err(|error| code_of(&error))
     }
 
     fn sync(&mut self) -> Result<(), i32> {
-        match self.file.sync_all().map_err(|error| code_of(&error)) {
-            // A device that keeps nothing has nothing to bring to stable storage.
-            Err(EINVAL) if !self.is_regular => Ok(()),
-            result => result,
+        if self.is_synced {
+            return Ok(());
         }
+        let given_back = self.give_back_storage();
+        match given_back.and_then(|()| self.file.sync_all()).map_err(|error| code_of(&error)) {
+            // A device that keeps nothing has nothing to bring to stable storage.
+            Err(EINVAL) if !self.is_regular => {}
+            result => result?,
+        }
+        self.is_synced = true;
+        Ok(())
     }
 }
 
@@ -149,5 +204,40 @@ mod tests {
         other.discard().unwrap();
         fs::remove_file(path).unwrap();
         fs::remove_file(link).unwrap();
+    }
+    #[test]
+    fn storage_taken_ahead_is_given_back() {
+        let path = scratch("ahead");
+        let mut output = Output::create(&path, IfExists::Overwrite, &[]).unwrap();
+        output.write_at(0, &[1; 10_000]).unwrap();
+        assert_eq!(fs::metadata(&path).unwrap().len(), 10_000);
+        output.write_at(100_000, &[2; 10_000]).unwrap();
+        output.sync().unwrap();
+        let metadata = fs::metadata(&path).unwrap();
+        assert_eq!(metadata.len(), 110_000);
+        // In units of 512 bytes, whatever the file system's own.
+        assert!(metadata.blocks() * 512 < 1 << 20, "{}", metadata.blocks());
+        output.write_at(110_000, &[3; 10]).unwrap();
+        output.sync().unwrap();
+        let mut expected = vec![1; 10_000];
+        expected.resize(100_000, 0);
+        expected.resize(110_000, 2);
+        expected.resize(110_010, 3);
+        assert!(fs::read(&path).unwrap() == expected);
+        output.discard().unwrap();
+    }
+
+    #[test]
+    fn a_full_file_system_keeps_what_fits() {
+        let path = scratch("full");
+        let mut output = Output::create(&path, IfExists::Overwrite, &[]).unwrap();
+        output.write_at(0, &[1; 5000]).unwrap();
+        // No file system has room for this; a write there fails too, and the file is as it was.
+        let far = i64::MAX.unsigned_abs() - (64 << 20);
+        assert!(output.write_at(far, &[1; 10]).is_err());
+        output.write_at(5000, &[2; 5000]).unwrap();
+        output.sync().unwrap();
+        assert_eq!(fs::metadata(&path).unwrap().len(), 10_000);
+        output.discard().unwrap();
     }
 }

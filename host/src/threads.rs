@@ -288,3 +288,5 @@ fn zeroed<T: Clone>(len: usize, zero: T) -> Result<Vec<T>, Error> {
     memory.resize(len, zero);
     Ok(memory)
 }
+#[cfg(test)]
+mod tests;

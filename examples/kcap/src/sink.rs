@@ -1,6 +1,8 @@
 //! Where a dump goes: a file, or a flattened stream on standard output.
 
-use std::io::{self, Stdout};
+use std::fs::File;
+use std::io;
+use std::os::fd::AsFd;
 use std::path::Path;
 
 use host::{IfExists, Output, Stream};
@@ -12,8 +14,8 @@ use crate::exit::Failure;
 /// One output.
 pub(crate) enum Sink {
     File(Output),
-    /// Boxed by the stream's own buffer; standard output has no other user.
-    Stream(Writer<Stream<Stdout>>),
+    /// Standard output, past the buffer of lines that `std` puts before it; it has no other user.
+    Stream(Writer<Stream<File>>),
 }
 
 impl Sink {
@@ -25,7 +27,8 @@ impl Sink {
 
     /// The flattened stream.
     pub(crate) fn stream() -> Result<Self, Failure> {
-        let writer = Writer::new(Stream::new(io::stdout()));
+        let stdout = io::stdout().as_fd().try_clone_to_owned().map_err(|error| Failure::stdout(&error))?;
+        let writer = Writer::new(Stream::new(File::from(stdout)));
         writer
             .map(Self::Stream)
             .map_err(|code| Failure::new(format!("standard output: {}", host::describe(code))))

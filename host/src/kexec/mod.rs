@@ -5,9 +5,8 @@ mod numbers;
 mod refusal;
 mod running;
 mod state;
-mod syscall;
 
+pub use crate::syscall::{LoadSegment, SEGMENT_MAX, kexec_file_load, kexec_load, reboot_into_loaded};
 pub use refusal::{Call, explain, is_worth_another_way};
 pub use running::{Area, CrashNotes, FirmwareEntry, KcoreLoad, Running};
 pub use state::{Kind, State};
-pub use syscall::{LoadSegment, SEGMENT_MAX, kexec_file_load, kexec_load, reboot_into_loaded};

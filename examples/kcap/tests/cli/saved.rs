@@ -121,11 +121,51 @@ fn a_truncated_input_is_saved_as_far_as_it_goes() {
     assert_eq!(code(&kcap_in(&folder, "read @out --paddr 0x103000 --len 4096")), 1);
 }
 
+/// A machine of the test kit: 24 MiB of pages of every kind.
+fn kit_folder() -> Folder {
+    let folder = Folder::new();
+    let machine = testkit::Machine::x86_64(testkit::Era::V6_12).build();
+    folder.write("vmcore", &machine.elf().to_vec());
+    folder
+}
+
+#[test]
+fn the_output_is_the_same_on_any_number_of_threads_and_in_any_memory() {
+    let folder = kit_folder();
+    assert_eq!(code(&kcap_in(&folder, "dump -z -d 1 @vmcore @packed")), 0);
+    for (options, input) in
+        [("--raw -d 31", "vmcore"), ("-l -d 17", "vmcore"), ("-E -d 17", "vmcore"), ("-c -d 31", "packed")]
+    {
+        let output = kcap_in(&folder, &format!("dump {options} @{input} @alone -f"));
+        assert_eq!(code(&output), 0, "{options}: {}", stderr(&output));
+        let alone = read(&folder.path("alone"));
+        let stream = kcap_in(&folder, &format!("dump -F {options} @{input}")).stdout;
+        for threads in ["0", "1", "2", "3", "8 --memory 1M", "2 --memory 256K", "1 --memory 200K"] {
+            let line = format!("{options} --num-threads {threads} --report @report @{input}");
+            let output = kcap_in(&folder, &format!("dump {line} @out -f"));
+            assert_eq!(code(&output), 0, "{line}: {}", stderr(&output));
+            assert!(read(&folder.path("out")) == alone, "{line}");
+            assert!(kcap_in(&folder, &format!("dump -F {line}")).stdout == stream, "{line}");
+            let report: Value = serde_json::from_slice(&read(&folder.path("report"))).unwrap();
+            let number: u64 = threads.split(' ').next().unwrap().parse().unwrap();
+            assert_eq!(report["options"]["threads_used"], number.max(1));
+        }
+    }
+}
+
 /// A limit on the size of files stands in for a full disk: the write fails, and the signal that would come with it is
 /// ignored.
 #[test]
 fn a_full_disk_leaves_a_dump_that_says_it_is_incomplete() {
-    for (options, kib, exit) in [("--raw", 48, 3), ("-E", 48, 3), ("--raw", 1, 1), ("-E", 1, 1)] {
+    for (options, kib, exit) in [
+        ("--raw", 48, 3),
+        ("-E", 48, 3),
+        ("--raw --num-threads 3", 48, 3),
+        ("-E --num-threads 3", 48, 3),
+        ("--raw", 1, 1),
+        ("-E", 1, 1),
+        ("--raw --num-threads 3", 1, 1),
+    ] {
         let folder = saved_folder();
         let (vmcore, out) = (folder.path("vmcore"), folder.path("out"));
         let line = format!(

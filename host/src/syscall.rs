@@ -1,7 +1,8 @@
 //! The system calls: the one file of this crate with `unsafe`.
-#![expect(unsafe_code, reason = "no crate wraps kexec_load and kexec_file_load")]
+#![expect(unsafe_code, reason = "what std does not wrap")]
 
 use core::ffi::{CStr, c_int, c_long, c_ulong, c_void};
+use core::mem::MaybeUninit;
 use core::ptr;
 use std::fs::File;
 use std::io;
@@ -37,7 +38,7 @@ pub const SEGMENT_MAX: usize = 16;
 /// the image that it has. `flags` are those of `linux/kexec.h`: 1 `KEXEC_ON_CRASH`, 4 `KEXEC_UPDATE_ELFCOREHDR`.
 ///
 /// # Errors
-/// The errno; [`explain`](super::explain) puts it into words.
+/// The errno; [`explain`](crate::kexec::explain) puts it into words.
 pub fn kexec_load(entry: u64, segments: &[LoadSegment<'_>], flags: u64) -> Result<(), i32> {
     let word = |value: u64| usize::try_from(value).map_err(|_| EINVAL);
     let mut raw = Vec::with_capacity(segments.len());
@@ -60,7 +61,7 @@ pub fn kexec_load(entry: u64, segments: &[LoadSegment<'_>], flags: u64) -> Resul
 /// those of `linux/kexec.h`: 1 `KEXEC_FILE_UNLOAD`, 2 `KEXEC_FILE_ON_CRASH`, 4 `KEXEC_FILE_NO_INITRAMFS`.
 ///
 /// # Errors
-/// The errno; [`explain`](super::explain) puts it into words.
+/// The errno; [`explain`](crate::kexec::explain) puts it into words.
 pub fn kexec_file_load(
     kernel: Option<&File>,
     initrd: Option<&File>,
@@ -89,7 +90,7 @@ pub fn kexec_file_load(
 /// first. It returns only if it fails.
 ///
 /// # Errors
-/// The errno; [`explain`](super::explain) puts it into words.
+/// The errno; [`explain`](crate::kexec::explain) puts it into words.
 pub fn reboot_into_loaded() -> Result<(), i32> {
     const LINUX_REBOOT_CMD_KEXEC: c_int = 0x4558_4543;
     // SAFETY: both calls take no pointer of this process.
@@ -98,6 +99,25 @@ pub fn reboot_into_loaded() -> Result<(), i32> {
         libc::reboot(LINUX_REBOOT_CMD_KEXEC)
     };
     checked(c_long::from(result))
+}
+
+/// Takes storage for the `len` bytes at `offset` of `file`, whose size stays as it is.
+pub(crate) fn preallocate(file: &File, offset: u64, len: u64) -> Result<(), i32> {
+    let number = |value: u64| libc::off_t::try_from(value).map_err(|_| EINVAL);
+    let (offset, len) = (number(offset)?, number(len)?);
+    // SAFETY: the call takes no pointer, and the file is open for the call.
+    let result = unsafe { libc::fallocate(file.as_raw_fd(), libc::FALLOC_FL_KEEP_SIZE, offset, len) };
+    checked(c_long::from(result))
+}
+
+/// Whether `file` is on a file system that lives in memory (`tmpfs`).
+pub(crate) fn is_in_memory(file: &File) -> bool {
+    let mut answer = MaybeUninit::<libc::statfs>::zeroed();
+    // SAFETY: the kernel writes one `struct statfs`, for which there is room, and the file is open for the call.
+    let result = unsafe { libc::fstatfs(file.as_raw_fd(), answer.as_mut_ptr()) };
+    // SAFETY: all zeros are a value of the structure, which the kernel may have replaced.
+    let answer = unsafe { answer.assume_init() };
+    result == 0 && answer.f_type == libc::TMPFS_MAGIC
 }
 
 fn checked(result: c_long) -> Result<(), i32> {
