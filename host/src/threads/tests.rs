@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::thread::ThreadId;
 
-use page_filter::dump::{Format, Options, Outcome, Phase, Report, Source};
+use page_filter::dump::{Format, Options, Outcome, Report, Source};
 use page_filter::{ElfMemory, Fault, Kernel, Level, LoadIndex, LoadSlot, Machine};
 use testkit::{Era, Use};
 use vmcore_format::elf::{ElfCore, ProgramHeader};

@@ -101,6 +101,11 @@ impl<'a> KdumpWriter<'a> {
         self.bitmap(self.geometry.bitmap_2(), frames, frames.kept(), out)
     }
 
+    /// Writes what is held of the bitmaps: descriptors may follow them without a gap, and pages must not take their room.
+    pub(super) fn end_bitmaps(&mut self, out: &mut dyn WriteAt) -> Result<(), Error> {
+        self.tables.flush(out)
+    }
+
     fn bitmap(
         &mut self,
         start: u64,

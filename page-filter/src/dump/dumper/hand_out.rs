@@ -60,6 +60,9 @@ impl Dumper<'_> {
             if is_file || round == Round::KeptBitmap {
                 writer.kept_bitmap(&self.frames, out)?;
             }
+            if is_file {
+                writer.end_bitmaps(out)?;
+            }
         }
         self.stage =
             if round == Round::Pages { Stage::HandOut(slice.start) } else { Stage::Select(slice.end) };
