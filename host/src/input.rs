@@ -7,14 +7,18 @@ use std::path::Path;
 
 use vmcore_format::ReadAt;
 
-use crate::errno::code_of;
+use crate::errno::{EIO, code_of};
+use crate::syscall::is_in_proc;
+use crate::windows::{Missing, Windows};
 
-/// A regular file, a block device or `/proc/vmcore`, read at any offset.
+/// A regular file, a block device or `/proc/vmcore`, read at any offset. `/proc/vmcore` is mapped, where it can be.
 #[derive(Debug)]
 pub struct Input {
     file: File,
     size: Option<u64>,
     identity: (u64, u64),
+    /// Where mappings are faster.
+    windows: Option<Windows>,
 }
 
 impl Input {
@@ -38,7 +42,8 @@ impl Input {
         } else {
             None
         };
-        Ok(Self { file, size, identity: (metadata.dev(), metadata.ino()) })
+        let windows = is_in_proc(&file).then(Windows::default);
+        Ok(Self { file, size, identity: (metadata.dev(), metadata.ino()), windows })
     }
 
     /// Device and inode number: equal for two names of one file.
@@ -50,6 +55,12 @@ impl Input {
 
 impl ReadAt for Input {
     fn read_at(&self, offset: u64, buf: &mut [u8]) -> Result<(), i32> {
+        let mapped = self.windows.as_ref().zip(self.size);
+        match mapped.map(|(windows, size)| windows.read(&self.file, size, offset, buf)) {
+            Some(Ok(())) => return Ok(()),
+            Some(Err(Missing::Gone)) => return Err(EIO),
+            Some(Err(Missing::NotMapped)) | None => {}
+        }
         self.file.read_exact_at(buf, offset).map_err(|error| code_of(&error))
     }
 

@@ -20,6 +20,7 @@ struct Readme;
 mod errno;
 
 mod syscall;
+mod windows;
 
 mod input;
 mod memory;

@@ -2,11 +2,14 @@
 #![expect(unsafe_code, reason = "what std does not wrap")]
 
 use core::ffi::{CStr, c_int, c_long, c_ulong, c_void};
-use core::mem::MaybeUninit;
-use core::ptr;
+use core::mem::{self, MaybeUninit};
+use core::ptr::{self, NonNull};
+use core::sync::atomic::Ordering::{Acquire, Relaxed, Release, SeqCst};
+use core::sync::atomic::{AtomicBool, AtomicUsize, compiler_fence};
 use std::fs::File;
 use std::io;
 use std::os::fd::AsRawFd;
+use std::sync::OnceLock;
 
 use crate::errno::{EINVAL, code_of};
 
@@ -112,12 +115,181 @@ pub(crate) fn preallocate(file: &File, offset: u64, len: u64) -> Result<(), i32>
 
 /// Whether `file` is on a file system that lives in memory (`tmpfs`).
 pub(crate) fn is_in_memory(file: &File) -> bool {
+    const TMPFS_MAGIC: u64 = 0x0102_1994;
+    file_system(file) == Some(TMPFS_MAGIC)
+}
+
+/// Whether `file` is one of the kernel's, in `/proc`.
+pub(crate) fn is_in_proc(file: &File) -> bool {
+    const PROC_SUPER_MAGIC: u64 = 0x9fa0;
+    file_system(file) == Some(PROC_SUPER_MAGIC)
+}
+
+/// The number of the file system that `file` is on (`linux/magic.h`).
+fn file_system(file: &File) -> Option<u64> {
     let mut answer = MaybeUninit::<libc::statfs>::zeroed();
     // SAFETY: the kernel writes one `struct statfs`, for which there is room, and the file is open for the call.
     let result = unsafe { libc::fstatfs(file.as_raw_fd(), answer.as_mut_ptr()) };
     // SAFETY: all zeros are a value of the structure, which the kernel may have replaced.
     let answer = unsafe { answer.assume_init() };
-    result == 0 && answer.f_type == libc::TMPFS_MAGIC
+    u64::try_from(answer.f_type).ok().filter(|_| result == 0)
+}
+
+/// A piece of a file in memory, read only. What is there may change or go away at any time: bytes are copied out of it,
+/// never lent.
+///
+/// Where a page is gone the processor's access raises `SIGBUS`. The handler that the first mapping installs puts a page of
+/// zeros there and takes note, and the copy fails. A `SIGBUS` elsewhere is none of its business: it goes where it went before.
+#[derive(Debug)]
+pub(crate) struct Mapping {
+    start: NonNull<u8>,
+    len: usize,
+    offset: u64,
+    slot: &'static Slot,
+}
+
+// SAFETY: a mapping belongs to the process, not to the thread that made it; it is read through `copy` alone.
+unsafe impl Send for Mapping {}
+
+/// What the signal handler knows of a mapping.
+#[derive(Debug)]
+struct Slot {
+    /// Address of the first byte; 0: free, 1: being taken.
+    start: AtomicUsize,
+    len: AtomicUsize,
+    /// Whether a page of it was gone.
+    faulted: AtomicBool,
+}
+
+/// The most mappings at a time. Who gets none reads without.
+static SLOTS: [Slot; 256] = [const {
+    Slot { start: AtomicUsize::new(0), len: AtomicUsize::new(0), faulted: AtomicBool::new(false) }
+}; 256];
+
+/// What `SIGBUS` did before, set before the handler is installed; without it there is no handler and no mapping.
+static BEFORE: OnceLock<Option<libc::sigaction>> = OnceLock::new();
+
+impl Mapping {
+    /// Maps `len` bytes at `offset` of `file`, a multiple of the page size; `None` where that cannot be done.
+    pub(crate) fn new(file: &File, offset: u64, len: usize) -> Option<Self> {
+        BEFORE.get_or_init(guard).as_ref()?;
+        let at = libc::off_t::try_from(offset).ok().filter(|_| len > 0)?;
+        let free = |slot: &&Slot| slot.start.compare_exchange(0, 1, Acquire, Relaxed).is_ok();
+        let slot = SLOTS.iter().find(free)?;
+        // SAFETY: a new mapping at an address of the kernel's choice touches no memory that is in use.
+        let start = unsafe {
+            libc::mmap(ptr::null_mut(), len, libc::PROT_READ, libc::MAP_PRIVATE, file.as_raw_fd(), at)
+        };
+        let start = NonNull::new(start.cast::<u8>()).filter(|_| start != libc::MAP_FAILED);
+        let Some(start) = start else {
+            slot.start.store(0, Release);
+            return None;
+        };
+        slot.faulted.store(false, Relaxed);
+        slot.len.store(len, Relaxed);
+        slot.start.store(start.as_ptr().addr(), Release);
+        Some(Self { start, len, offset, slot })
+    }
+
+    /// Where the first byte stands in the file.
+    pub(crate) fn offset(&self) -> u64 {
+        self.offset
+    }
+
+    /// The number of bytes.
+    pub(crate) fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Fills `to` with the bytes that stand `skip` bytes into the mapping; `None` if they are not all in it, or a page of it
+    /// is gone: `to` is then unspecified, and the mapping of no more use.
+    pub(crate) fn copy(&self, skip: usize, to: &mut [u8]) -> Option<()> {
+        let end = skip.checked_add(to.len())?;
+        if end > self.len {
+            return None;
+        }
+        // SAFETY: `skip..end` is in the mapping, which is unmapped by `drop` alone, and `to` is exclusively borrowed memory
+        // elsewhere. Bytes that others change meanwhile are copied in some state; any is a value of a `u8`. A page that is
+        // gone is replaced by the signal handler.
+        unsafe { ptr::copy_nonoverlapping(self.start.as_ptr().add(skip), to.as_mut_ptr(), to.len()) };
+        // The handler runs on this thread, between the accesses of the copy and this one.
+        compiler_fence(SeqCst);
+        (!self.slot.faulted.load(Relaxed)).then_some(())
+    }
+}
+
+impl Drop for Mapping {
+    fn drop(&mut self) {
+        // What is mapped at these addresses next is not this slot's.
+        self.slot.start.store(1, Release);
+        // SAFETY: the mapping is this value's alone, and no reference into it exists.
+        let _ = unsafe { libc::munmap(self.start.as_ptr().cast(), self.len) };
+        self.slot.start.store(0, Release);
+    }
+}
+
+/// Installs the handler of `SIGBUS`; what was there before, or `None` where that fails.
+fn guard() -> Option<libc::sigaction> {
+    let mut before = MaybeUninit::<libc::sigaction>::zeroed();
+    let mut action = MaybeUninit::<libc::sigaction>::zeroed();
+    // SAFETY: all zeros are a value of the structure: no flags, no handler, an empty mask.
+    let action = unsafe { action.assume_init_mut() };
+    let handler: extern "C" fn(c_int, *mut libc::siginfo_t, *mut c_void) = on_sigbus;
+    action.sa_sigaction = handler as libc::sighandler_t;
+    action.sa_flags = libc::SA_SIGINFO | libc::SA_ONSTACK;
+    // SAFETY: both structures are valid for the call, and the handler does nothing but what a signal handler may.
+    let result = unsafe { libc::sigaction(libc::SIGBUS, action, before.as_mut_ptr()) };
+    // SAFETY: all zeros are a value of the structure, which the kernel may have replaced.
+    let before = unsafe { before.assume_init() };
+    (result == 0).then_some(before)
+}
+
+/// Puts a page of zeros where one is gone, if it is a page of a mapping, and takes note.
+extern "C" fn on_sigbus(signal: c_int, info: *mut libc::siginfo_t, context: *mut c_void) {
+    // SAFETY: the kernel calls with a valid `siginfo_t`, whose address is set for this signal.
+    let address = unsafe { (*info).si_addr() }.addr();
+    // SAFETY: the call takes no pointer and is one that a signal handler may make.
+    let page = usize::try_from(unsafe { libc::sysconf(libc::_SC_PAGESIZE) }).unwrap_or(4096);
+    let holds = |slot: &&Slot| {
+        let (start, len) = (slot.start.load(Acquire), slot.len.load(Relaxed));
+        start > 1 && (start..start.wrapping_add(len.next_multiple_of(page))).contains(&address)
+    };
+    if let Some(slot) = SLOTS.iter().find(holds) {
+        slot.faulted.store(true, Relaxed);
+        let at = ptr::without_provenance_mut(address & !page.wrapping_sub(1));
+        let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_FIXED;
+        // SAFETY: the page is one of a mapping of this file, which is only read, byte by byte, and was not there.
+        let zeros = unsafe { libc::mmap(at, page, libc::PROT_READ, flags, -1, 0) };
+        if zeros != libc::MAP_FAILED {
+            return;
+        }
+    }
+    pass_on(signal, info, context);
+}
+
+/// Does what `SIGBUS` did before. The access is repeated when the handler returns: without a handler it ends the process.
+fn pass_on(signal: c_int, info: *mut libc::siginfo_t, context: *mut c_void) {
+    let before = BEFORE.get().copied().flatten();
+    match before {
+        Some(before) if !matches!(before.sa_sigaction, libc::SIG_DFL | libc::SIG_IGN) => {
+            let handler = before.sa_sigaction;
+            if before.sa_flags & libc::SA_SIGINFO != 0 {
+                // SAFETY: a handler that was installed with `SA_SIGINFO` has these parameters.
+                let handler = unsafe {
+                    mem::transmute::<usize, extern "C" fn(c_int, *mut libc::siginfo_t, *mut c_void)>(handler)
+                };
+                handler(signal, info, context);
+            } else {
+                // SAFETY: a handler that was installed without `SA_SIGINFO` has this parameter.
+                let handler = unsafe { mem::transmute::<usize, extern "C" fn(c_int)>(handler) };
+                handler(signal);
+            }
+        }
+        _ => {
+            // SAFETY: the call takes no pointer and is one that a signal handler may make.
+            unsafe { libc::signal(signal, libc::SIG_DFL) };
+        }
+    }
 }
 
 fn checked(result: c_long) -> Result<(), i32> {
