@@ -31,6 +31,7 @@ pub(crate) fn check(checks: &Checks, kcap: &Kcap, cases: &[Case]) -> Outcome<()>
             checks.check(&format!("{} level {level}: every page", case.name), finding);
         }
         forms(checks, kcap, case);
+        threads(checks, kcap, case);
         again(checks, kcap, case);
     });
     Ok(())
@@ -64,6 +65,34 @@ fn forms(checks: &Checks, kcap: &Kcap, case: &Case) {
     let small_stream = case.out("small-memory-flattened");
     let streamed = kcap.dump_stream("--memory 1M -z -d 31", &vmcore, &small_stream);
     form("1 MiB of memory, flattened", &small_stream, streamed);
+}
+
+/// Threads and memory change no byte.
+fn threads(checks: &Checks, kcap: &Kcap, case: &Case) {
+    let (vmcore, one, other) = (case.file("vmcore"), case.out("one-thread"), case.out("threads"));
+    for options in ["--raw -d 31", "-l -d 31", "-E -d 31"] {
+        let dumped = kcap.dump(&format!("{options} -f"), &[&vmcore, &one]);
+        let streamed = kcap.dump_stream(options, &vmcore, &case.out("one-stream"));
+        let finding = dumped.and(streamed).and_then(|()| {
+            for more in ["--num-threads 2", "--num-threads 3 --memory 1M", "--num-threads 8", "--memory 200K"]
+            {
+                kcap.dump(&format!("{options} {more} -f"), &[&vmcore, &other])?;
+                same(&one, &other, more)?;
+                kcap.dump_stream(&format!("{options} {more}"), &vmcore, &other)?;
+                same(&case.out("one-stream"), &other, &format!("flattened, {more}"))?;
+            }
+            Ok(format!("{} bytes", fs::metadata(&one)?.len()))
+        });
+        checks.check(&format!("{} {options}: the same bytes on any number of threads", case.name), finding);
+    }
+    for name in ["one-thread", "one-stream", "threads"] {
+        let _ = fs::remove_file(case.out(name));
+    }
+}
+
+/// Whether two files are the same, the second one made with the options `more`.
+fn same(one: &str, other: &str, more: &str) -> Outcome<()> {
+    if fs::read(one)? == fs::read(other)? { Ok(()) } else { Err(format!("{more}: other bytes").into()) }
 }
 
 /// Dumps of dumps.
