@@ -235,7 +235,9 @@ fn guard() -> Option<libc::sigaction> {
     // SAFETY: all zeros are a value of the structure: no flags, no handler, an empty mask.
     let action = unsafe { action.assume_init_mut() };
     let handler: extern "C" fn(c_int, *mut libc::siginfo_t, *mut c_void) = on_sigbus;
-    action.sa_sigaction = handler as libc::sighandler_t;
+    #[expect(clippy::as_conversions, reason = "the one way from a function to its address")]
+    let address = handler as libc::sighandler_t;
+    action.sa_sigaction = address;
     action.sa_flags = libc::SA_SIGINFO | libc::SA_ONSTACK;
     // SAFETY: both structures are valid for the call, and the handler does nothing but what a signal handler may.
     let result = unsafe { libc::sigaction(libc::SIGBUS, action, before.as_mut_ptr()) };

@@ -84,6 +84,10 @@ enum Task {
 }
 
 /// What came of a task.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "a chunk has one of them, and up to a mebibyte of pages beside it"
+)]
 enum Made {
     Scanned(Span, Vec<u64>, Result<Scanned, Error>),
     Packed(Chunk, Vec<u8>, Result<Encoded, Error>),
@@ -288,6 +292,7 @@ enum Supply {
 }
 
 /// What the thread that drives the dump does while it cannot hand out tasks.
+#[expect(clippy::large_enum_variant, reason = "there is one of them")]
 enum Turn {
     Commit(Made),
     Work(Job),

@@ -1,7 +1,8 @@
 use core::ops::Range;
+use core::panic::AssertUnwindSafe;
 use core::time::Duration;
 use std::collections::BTreeMap;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::catch_unwind;
 use std::thread::ThreadId;
 
 use page_filter::dump::{Format, Options, Outcome, Report, Source};

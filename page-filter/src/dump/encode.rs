@@ -188,3 +188,150 @@ fn data(size: usize) -> EncodedPage {
 fn too_small(needed: usize) -> Error {
     Error::BufferTooSmall { needed: u64::try_from(needed).unwrap_or(u64::MAX) }
 }
+
+#[cfg(test)]
+mod tests {
+    extern crate std;
+    use super::*;
+    use crate::Regions;
+    use crate::codec::DecodeScratch;
+    use std::collections::BTreeSet;
+    use std::vec;
+    use std::vec::Vec;
+    use vmcore_format::PageSize;
+
+    const PAGE: usize = 4096;
+
+    /// Memory from frame 0 on that is read, never viewed; `broken` frames cannot be. It counts reads.
+    struct Read<'a> {
+        bytes: &'a [u8],
+        broken: BTreeSet<u64>,
+        reads: usize,
+    }
+
+    impl PhysMemory for Read<'_> {
+        fn page_size(&self) -> PageSize {
+            PageSize::KIB_4
+        }
+
+        fn read(&mut self, addr: PhysAddr, buf: &mut [u8]) -> Result<(), Fault> {
+            self.reads += 1;
+            let (first, end) = (addr.0 / PAGE as u64, (addr.0 as usize + buf.len()) / PAGE);
+            if let Some(pfn) = self.broken.range(first..end as u64).next() {
+                return Err(Fault::Code(*pfn as i32));
+            }
+            buf.copy_from_slice(&self.bytes[addr.0 as usize..][..buf.len()]);
+            Ok(())
+        }
+
+        fn next_known(&mut self, _from: Pfn) -> Result<Option<Range<Pfn>>, Fault> {
+            Ok(None)
+        }
+    }
+
+    /// Every fifth page is zero, every third cannot be packed, the others are text of sorts.
+    fn machine() -> Vec<u8> {
+        let mut random = 1_u64;
+        let mut bytes = Vec::new();
+        for pfn in 0..256_u64 {
+            for at in 0..PAGE as u64 / 8 {
+                random = random.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(1);
+                let word = match pfn {
+                    _ if pfn % 5 == 0 => 0,
+                    _ if pfn % 3 == 0 => random,
+                    _ => pfn * (at / 9),
+                };
+                bytes.extend(word.to_le_bytes());
+            }
+        }
+        bytes
+    }
+
+    fn encode(params: &EncodeParams, chunk: &Chunk, memory: &mut dyn PhysMemory) -> (Encoded, Vec<u8>) {
+        let mut scratch = vec![!0; params.scratch_words()];
+        // Not a byte more than the pages.
+        let mut out = vec![0xaa; chunk.len() * PAGE];
+        let encoded = encode_chunk(params, chunk, memory, &mut scratch, &mut out).unwrap();
+        out.truncate(encoded.bytes());
+        (encoded, out)
+    }
+
+    fn params(compression: Compression, find_zero: bool) -> EncodeParams {
+        EncodeParams { page_size: PageSize::KIB_4, compression, find_zero, chunk_pages: 256 }
+    }
+
+    const CHUNKS: [[u64; 4]; 5] = [
+        [u64::MAX; 4],
+        [1, 0, 0, 1 << 63],
+        [0xff00_ff00_0f0f_3333, !0x10, 0x8000_0000_0000_0001, u64::MAX >> 1],
+        [0x5555_5555_5555_5555; 4],
+        [0, u64::MAX << 3, 7, 0],
+    ];
+
+    #[test]
+    fn pages_that_are_read_become_what_pages_in_place_become() {
+        let bytes = machine();
+        let regions: [(PhysAddr, &[u8]); 1] = [(PhysAddr(0), &bytes)];
+        let mut in_place = Regions::new(&regions, PageSize::KIB_4).unwrap();
+        use Compression::{Lzo, Raw, Snappy, Zlib, Zstd};
+        for compression in [Raw, Zlib, Lzo, Snappy, Zstd] {
+            for (pages, find_zero) in CHUNKS.into_iter().zip([true, false, true, false, true]) {
+                let params = params(compression, find_zero);
+                let chunk = Chunk { sequence: 0, first: Pfn(0), pages, position: 0 };
+                let mut memory = Read { bytes: &bytes, broken: BTreeSet::new(), reads: 0 };
+                let (read, packed) = encode(&params, &chunk, &mut memory);
+                let (viewed, expected) = encode(&params, &chunk, &mut in_place);
+                assert!(packed == expected && read.pages == viewed.pages, "{compression:?} {pages:x?}");
+                let mut rest = packed.as_slice();
+                for (pfn, page) in chunk.pfns().zip(read.pages()) {
+                    let expected = &bytes[pfn.0 as usize * PAGE..][..PAGE];
+                    let EncodedPage::Data(size) = page else {
+                        assert!(find_zero && is_zero(expected) && page == EncodedPage::Zero, "{pfn}");
+                        continue;
+                    };
+                    let (now, later) = rest.split_at(size as usize);
+                    rest = later;
+                    if now.len() == PAGE {
+                        assert!(now == expected, "{compression:?} {pfn}");
+                    } else {
+                        let mut page = [0; PAGE];
+                        codec::codec(compression).decode(now, &mut page, &mut DecodeScratch::new()).unwrap();
+                        assert!(page == expected, "{compression:?} {pfn}");
+                    }
+                }
+                assert!(rest.is_empty());
+            }
+        }
+    }
+
+    #[test]
+    fn neighbouring_pages_are_read_at_once() {
+        let bytes = machine();
+        for (compression, most) in [(Compression::Raw, 1), (Compression::Lzo, 8)] {
+            let mut memory = Read { bytes: &bytes, broken: BTreeSet::new(), reads: 0 };
+            let chunk = Chunk { sequence: 0, first: Pfn(0), pages: CHUNKS[0], position: 0 };
+            encode(&params(compression, true), &chunk, &mut memory);
+            assert_eq!(memory.reads, most, "{compression:?}");
+        }
+    }
+
+    #[test]
+    fn a_page_that_cannot_be_read_takes_no_other_with_it() {
+        let bytes = machine();
+        let broken = BTreeSet::from([0, 1, 31, 32, 100, 255]);
+        for compression in [Compression::Raw, Compression::Zlib] {
+            let chunk = Chunk { sequence: 0, first: Pfn(0), pages: CHUNKS[0], position: 0 };
+            let mut whole = Read { bytes: &bytes, broken: BTreeSet::new(), reads: 0 };
+            let params = params(compression, true);
+            let (expected, _) = encode(&params, &chunk, &mut whole);
+            let mut memory = Read { bytes: &bytes, broken: broken.clone(), reads: 0 };
+            let (encoded, _) = encode(&params, &chunk, &mut memory);
+            for (pfn, (page, expected)) in (0..).zip(encoded.pages().zip(expected.pages())) {
+                let expected = if broken.contains(&pfn) { EncodedPage::Lost } else { expected };
+                assert_eq!(page, expected, "{compression:?} {pfn}");
+            }
+            let named = [0, 1, 31, 32].map(|pfn| (Pfn(pfn), Fault::Code(pfn as i32)));
+            assert!(encoded.faults().eq(named));
+        }
+    }
+}

@@ -50,7 +50,10 @@ impl PhysMemory for Machine {
     }
 
     fn read(&mut self, addr: PhysAddr, buf: &mut [u8]) -> Result<(), Fault> {
-        assert!(addr.0.is_multiple_of(PAGE) && buf.len() as u64 % PAGE == 0, "the dumper reads whole pages");
+        assert!(
+            addr.0.is_multiple_of(PAGE) && buf.len().is_multiple_of(PAGE as usize),
+            "the dumper reads whole pages"
+        );
         for (page, pfn) in buf.chunks_mut(PAGE as usize).zip(addr.0 / PAGE..) {
             match self.0.get(&pfn) {
                 Some(Frame::Bytes(byte)) => page.fill(*byte),
