@@ -1,5 +1,6 @@
 //! A file that is written.
 
+use core::ops::Range;
 use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
@@ -8,13 +9,20 @@ use std::path::{Path, PathBuf};
 use vmcore_format::WriteAt;
 
 use crate::errno::{EINVAL, code_of};
-use crate::syscall::{is_in_memory, preallocate};
+use crate::syscall::{is_in_memory, preallocate, start_writeback};
 
 /// What is new is its owner's alone: a dump holds every secret of the machine.
 const MODE: u32 = 0o600;
 
 /// Storage is taken in pieces of so many bytes: file systems take large ones sooner than many small ones, and in one place.
 const PIECE: u64 = 32 << 20;
+
+/// The size of a write from which on it is one of many, in bytes.
+const LARGE: u64 = 128 << 10;
+
+/// So many bytes are written before the kernel is asked to bring them to storage: it does so while the dump goes on, and what
+/// waits to be written never fills a small machine's memory.
+const WRITEBACK: u64 = 8 << 20;
 
 /// What to do when the output is already there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,6 +49,8 @@ pub struct Output {
     gives_back: bool,
     /// Whether everything written is on stable storage.
     is_synced: bool,
+    /// What was written one after the other and is not on its way to storage.
+    waiting: Range<u64>,
 }
 
 impl Output {
@@ -77,6 +87,7 @@ impl Output {
             taken,
             gives_back: false,
             is_synced: false,
+            waiting: 0..0,
         })
     }
 
@@ -104,6 +115,22 @@ impl Output {
         self.gives_back = true;
     }
 
+    /// Takes note of bytes that were written, and starts bringing them to storage where they are many.
+    fn start_writeback(&mut self, offset: u64, end: u64) {
+        if offset == self.waiting.end {
+            self.waiting.end = end;
+        } else if end.saturating_sub(offset) >= LARGE {
+            // Small pieces between large ones are for the end.
+            self.waiting = offset..end;
+        }
+        let len = self.waiting.end.saturating_sub(self.waiting.start);
+        if self.is_regular && len >= WRITEBACK {
+            // What is not done now is done at the end.
+            let _ = start_writeback(&self.file, self.waiting.start, len);
+            self.waiting.start = self.waiting.end;
+        }
+    }
+
     /// Gives back the storage after the end of the file.
     fn give_back_storage(&mut self) -> io::Result<()> {
         if self.gives_back {
@@ -129,7 +156,9 @@ impl WriteAt for Output {
         let end = offset.saturating_add(u64::try_from(bytes.len()).unwrap_or(u64::MAX));
         self.take_storage(offset, end);
         self.is_synced = false;
-        self.file.write_all_at(bytes, offset).map_err(|error| code_of(&error))
+        self.file.write_all_at(bytes, offset).map_err(|error| code_of(&error))?;
+        self.start_writeback(offset, end);
+        Ok(())
     }
 
     fn sync(&mut self) -> Result<(), i32> {

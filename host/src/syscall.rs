@@ -113,6 +113,15 @@ pub(crate) fn preallocate(file: &File, offset: u64, len: u64) -> Result<(), i32>
     checked(c_long::from(result))
 }
 
+/// Asks for the `len` bytes at `offset` of `file` to be brought to storage, and does not wait for it.
+pub(crate) fn start_writeback(file: &File, offset: u64, len: u64) -> Result<(), i32> {
+    let number = |value: u64| libc::off64_t::try_from(value).map_err(|_| EINVAL);
+    let (offset, len) = (number(offset)?, number(len)?);
+    // SAFETY: the call takes no pointer, and the file is open for the call.
+    let result = unsafe { libc::sync_file_range(file.as_raw_fd(), offset, len, libc::SYNC_FILE_RANGE_WRITE) };
+    checked(c_long::from(result))
+}
+
 /// Whether `file` is on a file system that lives in memory (`tmpfs`).
 pub(crate) fn is_in_memory(file: &File) -> bool {
     const TMPFS_MAGIC: u64 = 0x0102_1994;
