@@ -15,7 +15,7 @@ fn wrong_usage_is_64_and_says_what_is_wrong() {
         ("dump -d x a b", "invalid"),
         ("dump -E -c a b", "cannot be used with"),
         ("dump -F --split a b c", "cannot be used with"),
-        ("dump --num-threads -1 a b", "0"),
+        ("dump --num-threads 1025 a b", "1025"),
         ("dump --memory much a b", "much"),
         ("dump --message-level 99 a b", "99"),
         ("dump --no-such-option a b", "--no-such-option"),
