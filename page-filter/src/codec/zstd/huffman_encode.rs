@@ -12,7 +12,7 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 use super::distribution::{Distribution, MIN_LOG, SYMBOLS};
 use super::fse::EncodeTable;
 use crate::codec::bit_writer::BitWriter;
-use crate::codec::code_lengths::code_lengths;
+use crate::codec::code_lengths::{Used, code_lengths};
 
 /// The longest code word, in bits.
 const MAX_BITS: u8 = 11;
@@ -39,7 +39,8 @@ impl HuffmanCode {
         for &literal in literals {
             self.counts[usize::from(literal)] += 1;
         }
-        code_lengths(&self.counts, MAX_BITS, &mut self.lengths);
+        self.lengths.fill(0);
+        code_lengths(&Used::new(&self.counts), MAX_BITS, &mut self.lengths);
         let last = self.lengths.iter().rposition(|&length| length > 0)?;
         let longest = self.lengths.iter().copied().max()?;
         if self.lengths.iter().filter(|&&length| length > 0).count() < 2 {

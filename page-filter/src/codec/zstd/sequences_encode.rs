@@ -12,9 +12,9 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 use super::distribution::{Distribution, MIN_LOG, SYMBOLS};
 use super::fse::EncodeTable;
 use super::sequence_codes::{Kind, LITERAL_LENGTHS, MATCH_LENGTHS, OFFSETS, RepeatOffsets};
+use super::sequences::Sequence;
 use crate::codec::bit_writer::BitWriter;
 use crate::codec::cursor::Output;
-use crate::codec::sequence_finder::Sequence;
 
 /// One kind of value: how often each code occurs, and the code's table.
 #[repr(C)]
