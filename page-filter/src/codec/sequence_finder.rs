@@ -10,6 +10,8 @@
               recorded before, so below the one probed; hashes are shifted below the tables' length"
 )]
 
+use core::mem;
+
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 use super::match_finder::equal_bytes;
@@ -26,7 +28,7 @@ const SKIP: u32 = 6;
 #[repr(C)]
 #[derive(FromBytes, IntoBytes, KnownLayout, Immutable)]
 pub(super) struct Positions {
-    of_five: [u16; 1 << HASH_BITS],
+    of_long: [u16; 1 << HASH_BITS],
     of_three: [u16; 1 << HASH_BITS],
 }
 
@@ -44,7 +46,7 @@ pub(super) trait Sink {
 pub(super) struct Preferences {
     /// The longest distance, in bytes.
     pub(super) max_distance: u32,
-    /// The longest distance that is still worth a match of three bytes.
+    /// The longest distance that is still worth a match of three bytes; 0 if only matches of five are looked for.
     pub(super) max_distance_of_three: u32,
     /// So many equal bytes at the end of the eight after a match are taken as its continuation.
     pub(super) repeated: u32,
@@ -60,8 +62,10 @@ pub(super) fn find_sequences(
     preferences: &Preferences,
     sink: &mut impl Sink,
 ) {
-    positions.of_five.fill(0);
-    positions.of_three.fill(0);
+    positions.of_long.fill(0);
+    if preferences.max_distance_of_three > 0 {
+        positions.of_three.fill(0);
+    }
     let Some(&first) = page.first() else { return };
     // Nothing stands before the first byte; and 0 is what unused entries hold.
     sink.literal(first);
@@ -97,7 +101,7 @@ pub(super) fn find_sequences(
         last_distance = best.distance;
         at += best.length;
         if let Some(word) = eight_bytes(page, at - 2) {
-            positions.record(word, at - 2);
+            positions.record(preferences, word, at - 2);
         }
         // Arrays of structures: a few bytes differ, then the same distance goes on.
         while let Some(word) = eight_bytes(page, at) {
@@ -106,7 +110,7 @@ pub(super) fn find_sequences(
             if equal < preferences.repeated {
                 break;
             }
-            positions.record(word, at);
+            positions.record(preferences, word, at);
             for byte in word.to_le_bytes().into_iter().take(8 - equal as usize) {
                 sink.literal(byte);
             }
@@ -136,14 +140,22 @@ fn probe(
     at: u32,
     word: u64,
 ) -> Option<Match> {
-    let (five, three) = positions.record(word, at);
-    let differing_three = eight_bytes(page, three)? ^ word;
-    if differing_three << 40 != 0 {
-        return None;
-    }
-    let differing_five = eight_bytes(page, five)? ^ word;
-    let (candidate, differing) =
-        if differing_five << 24 == 0 { (five, differing_five) } else { (three, differing_three) };
+    let long = positions.record_long(preferences, word, at);
+    let (candidate, differing) = if preferences.max_distance_of_three > 0 {
+        let three = positions.record_three(word, at);
+        let differing_three = eight_bytes(page, three)? ^ word;
+        if differing_three << 40 != 0 {
+            return None;
+        }
+        let differing_five = eight_bytes(page, long)? ^ word;
+        if differing_five << 24 == 0 { (long, differing_five) } else { (three, differing_three) }
+    } else {
+        let differing = eight_bytes(page, long)? ^ word;
+        if differing << 32 != 0 {
+            return None;
+        }
+        (long, differing)
+    };
     let distance = at - candidate;
     let length =
         if differing == 0 { 8 + extend(page, candidate + 8, at + 8) } else { differing.trailing_zeros() / 8 };
@@ -167,18 +179,28 @@ fn extend_far(page: &[u8], earlier: usize, later: usize) -> u32 {
 }
 
 impl Positions {
-    /// Records position `at`, where `word` stands, and returns the positions recorded before under its hashes
-    /// of five and of three bytes.
+    /// Records position `at`, where `word` stands.
     #[inline(always)]
-    fn record(&mut self, word: u64, at: u32) -> (u32, u32) {
-        let hash = (word << 24).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (64 - HASH_BITS);
-        let five = &mut self.of_five[hash as usize];
+    fn record(&mut self, preferences: &Preferences, word: u64, at: u32) {
+        self.record_long(preferences, word, at);
+        if preferences.max_distance_of_three > 0 {
+            self.record_three(word, at);
+        }
+    }
+
+    /// Records position `at` under the hash of four or five bytes and returns the one recorded there before.
+    #[inline(always)]
+    fn record_long(&mut self, preferences: &Preferences, word: u64, at: u32) -> u32 {
+        let ignored_bits = if preferences.max_distance_of_three > 0 { 24 } else { 32 };
+        let hash = (word << ignored_bits).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (64 - HASH_BITS);
+        u32::from(mem::replace(&mut self.of_long[hash as usize], at as u16))
+    }
+
+    /// The same for three bytes.
+    #[inline(always)]
+    fn record_three(&mut self, word: u64, at: u32) -> u32 {
         let hash = ((word as u32) << 8).wrapping_mul(0x9e37_79b1) >> (32 - HASH_BITS);
-        let three = &mut self.of_three[hash as usize];
-        let before = (u32::from(*five), u32::from(*three));
-        *five = at as u16;
-        *three = at as u16;
-        before
+        u32::from(mem::replace(&mut self.of_three[hash as usize], at as u16))
     }
 }
 

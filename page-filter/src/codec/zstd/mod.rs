@@ -42,7 +42,7 @@ pub struct Zstd;
 const MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
 
 const PREFERENCES: Preferences =
-    Preferences { max_distance: 0xffff, max_distance_of_three: 0x400, long_enough: 16, repeated: 5 };
+    Preferences { max_distance: 0xffff, max_distance_of_three: 0x400, long_enough: 0, repeated: 4 };
 
 /// The bytes of the encoder's scratch that do not depend on the page.
 const FIXED_WORDS: usize = 7680;

@@ -158,16 +158,20 @@ impl RepeatOffsets {
         Some(offset)
     }
 
-    /// The offset value for `offset`, after `literals` literals.
+    /// The offset value for `offset`, after `literals` literals. Only the latest offset, after literals, and the second
+    /// one are ever repeated: the others seldom would be.
+    #[inline(always)]
     pub(super) fn value(&mut self, offset: u32, literals: u32) -> u32 {
-        let [first, second, third] = self.0;
-        let candidates =
-            if literals > 0 { [first, second, third] } else { [second, third, first.wrapping_sub(1)] };
-        let repeated = [1, 2, 3].into_iter().zip(candidates).find(|&(_, candidate)| candidate == offset);
-        let value = repeated.map_or(offset.saturating_add(3), |(value, _)| value);
-        // Both sides keep the same three offsets.
-        let _ = self.offset(value, literals);
-        value
+        let [first, second, _] = self.0;
+        if offset == first && literals > 0 {
+            return 1;
+        }
+        if offset == second {
+            self.0 = [second, first, self.0[2]];
+            return if literals > 0 { 2 } else { 1 };
+        }
+        self.0 = [offset, first, second];
+        offset + 3
     }
 }
 

@@ -18,6 +18,9 @@ use super::sequences::Sequence;
 use crate::codec::bit_writer::BitWriter;
 use crate::codec::cursor::Output;
 
+/// So few sequences may be coded best with the predefined distributions.
+const FEW: u32 = 64;
+
 /// One kind of value: how often each code occurs, and the code's table.
 #[repr(C)]
 #[derive(Debug, FromBytes, IntoBytes, KnownLayout, Immutable)]
@@ -85,26 +88,21 @@ impl Codes {
         // As fine as the numbers are worth: some four occurrences for each state.
         let log = (total.max(4).ilog2() - 2).clamp(MIN_LOG, kind.max_log).max(distinct.ilog2() + 1);
         let distribution = Distribution::fit(&self.counts, log);
-        let cost = distribution.cost(&self.counts)? + 8 * distribution.stored_len() as u32;
-        let fitted = Some((cost, distribution));
-        match (fitted, kind.predefined.cost(&self.counts)) {
-            (Some((cost, distribution)), predefined)
-                if predefined.is_none_or(|predefined| cost < predefined) =>
-            {
-                let mut stored = [0; SYMBOLS];
-                let mut bits = BitWriter::new(&mut stored);
-                distribution.for_each_field(|value, count| bits.put(value, count))?;
-                let len = bits.finish()?;
-                out.extend(&stored[..len])?;
-                self.table.build(&distribution);
-                Some(2)
-            }
-            (_, predefined) => {
-                predefined?;
-                self.table.build(&kind.predefined);
-                Some(0)
-            }
+        let mut stored = [0; SYMBOLS];
+        let mut bits = BitWriter::new(&mut stored);
+        distribution.for_each_field(|value, count| bits.put(value, count))?;
+        let len = bits.finish()?;
+        // Only few codes can be worth less than the description of their own distribution.
+        if total < FEW
+            && let Some(predefined) = kind.predefined.cost(&self.counts)
+            && predefined <= distribution.cost(&self.counts)? + 8 * len as u32
+        {
+            self.table.build(&kind.predefined);
+            return Some(0);
         }
+        out.extend(&stored[..len])?;
+        self.table.build(&distribution);
+        Some(2)
     }
 }
 
