@@ -14,7 +14,6 @@ const COLUMNS: usize = 32;
 const ROWS: usize = 16;
 
 /// The Adler-32 checksum of `bytes`.
-
 pub(super) fn adler32(bytes: &[u8]) -> u32 {
     let mut low = 1u32;
     let mut high = 0u32;

@@ -69,7 +69,6 @@ impl CodeHeader {
     }
 
     /// Takes the lengths up to the first that is 0xff apart into runs, and counts their kinds.
-
     fn find_runs(&mut self, lengths: &[u8; SYMBOLS + 8], counts: &mut [u32; 32]) {
         let mut at = 0;
         let mut push = |kind: u32, extra: usize| {
