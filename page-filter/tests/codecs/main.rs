@@ -108,6 +108,19 @@ fn we_decode_what_c_libraries_encode() {
 }
 
 #[test]
+fn what_the_scratch_held_does_not_show() {
+    let pages: Vec<_> = corpus().into_iter().step_by(5).collect();
+    for (name, codec) in CODECS {
+        let mut scratch = vec![0x1234_5678; codec.encode_scratch_words(codec::MAX_PAGE_LEN)];
+        let mut out = vec![0; 2 * codec::MAX_PAGE_LEN];
+        for (at, page) in pages.iter().enumerate() {
+            let len = codec.encode(page, &mut out[..2 * page.len()], &mut scratch).unwrap();
+            assert!(Some(&out[..len]) == encode(codec, page, 2 * page.len()).as_deref(), "{name}: page {at}");
+        }
+    }
+}
+
+#[test]
 fn a_result_that_does_not_fit_is_none() {
     let mut pages = corpus::pages(4096);
     pages.extend(corpus::thresholds().into_iter().step_by(11));
