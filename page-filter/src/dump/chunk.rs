@@ -54,6 +54,8 @@ pub struct EncodeParams {
     pub page_size: PageSize,
     /// How pages are packed.
     pub compression: Compression,
+    /// Whether they are packed in less time, to more bytes: see [`codec::encoder`].
+    pub fast: bool,
     /// Whether pages of zeros are told from others.
     pub find_zero: bool,
     /// The most pages in a chunk.
@@ -142,8 +144,12 @@ pub fn encode_chunk(
     }
     let (codec_scratch, page) = scratch.split_at_mut(codec_words(params.compression, page_len));
     let codec_scratch = <[u32]>::mut_from_bytes(codec_scratch.as_mut_bytes()).unwrap_or_default();
-    let mut encoder =
-        Encoder { params, codec: codec::codec(params.compression), codec_scratch, page: page.as_mut_bytes() };
+    let mut encoder = Encoder {
+        params,
+        codec: codec::encoder(params.compression, params.fast),
+        codec_scratch,
+        page: page.as_mut_bytes(),
+    };
     let mut encoded = Encoded { pages: [EncodedPage::Lost; 256], faults: [None; NAMED_FAULTS], len: 0 };
     let mut faults = encoded.faults.iter_mut();
     for (pfn, slot) in chunk.pfns().zip(&mut encoded.pages) {

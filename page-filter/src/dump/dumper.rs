@@ -124,6 +124,7 @@ impl<'a> Dumper<'a> {
         let mut params = EncodeParams {
             page_size: source.page_size,
             compression: if kdump { options.compression } else { Compression::Raw },
+            fast: options.fast,
             find_zero: kdump && options.level.contains(Level::ZERO),
             chunk_pages: 1,
         };

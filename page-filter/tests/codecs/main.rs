@@ -12,11 +12,13 @@ mod c_libraries;
 mod corpus;
 
 use corpus::Random;
-use page_filter::codec::{self, DecodeError, DecodeScratch, Lzo1x, PageCodec, Raw, Snappy, Zlib, Zstd};
+use page_filter::codec::{
+    self, DecodeError, DecodeScratch, FastZlib, Lzo1x, PageCodec, Raw, Snappy, Zlib, Zstd,
+};
 use vmcore_format::kdump::Compression;
 
-const CODECS: [(&str, &dyn PageCodec); 4] =
-    [("zlib", &Zlib), ("lzo", &Lzo1x), ("snappy", &Snappy), ("zstd", &Zstd)];
+const CODECS: [(&str, &dyn PageCodec); 5] =
+    [("zlib", &Zlib), ("zlib", &FastZlib), ("lzo", &Lzo1x), ("snappy", &Snappy), ("zstd", &Zstd)];
 
 /// Compresses `page` into as many bytes as there may be, checking that nothing outside them is touched.
 fn encode(codec: &dyn PageCodec, page: &[u8], room: usize) -> Option<Vec<u8>> {
@@ -194,6 +196,8 @@ fn page_descriptors_name_the_codecs() {
     for (flags, name) in [(0, "Raw"), (1, "Zlib"), (2, "Lzo1x"), (4, "Snappy"), (0x20, "Zstd")] {
         let compression = Compression::from_flags(flags).unwrap();
         assert_eq!(format!("{:?}", codec::codec(compression)), name);
+        let fast = if name == "Zlib" { "FastZlib" } else { name };
+        assert_eq!(format!("{:?}", codec::encoder(compression, true)), fast);
     }
 }
 
