@@ -179,7 +179,7 @@ fn fibonacci(len: usize, least: usize, random: &mut Random) -> Vec<u8> {
     let mut page = Vec::new();
     let (mut count, mut next) = (1 + least, 1 + least);
     for byte in 0.. {
-        page.extend(std::iter::repeat_n(byte, count.min(len - page.len())));
+        page.extend(core::iter::repeat_n(byte, count.min(len - page.len())));
         if page.len() == len {
             break;
         }
