@@ -104,6 +104,9 @@ pub(crate) struct DumpArgs {
     /// Do not compress (the default); of several such options the last counts
     #[arg(long, overrides_with_all = ["zlib", "lzo", "snappy", "zstd"])]
     pub(crate) raw: bool,
+    /// Take less time and write more (about 6 %) where there is a choice: with -c
+    #[arg(long)]
+    pub(crate) fast: bool,
     /// Write an ELF core file, which is never compressed
     #[arg(short = 'E', long, conflicts_with_all = ["zlib", "lzo", "snappy", "zstd", "split"])]
     pub(crate) elf: bool,

@@ -32,7 +32,13 @@ impl DumpArgs {
             _ => Compression::Raw,
         };
         let format = if self.elf { Format::Elf } else { Format::Kdump };
-        dump::Options { level: Level::from_bits_truncate(self.level), compression, format, split }
+        dump::Options {
+            level: Level::from_bits_truncate(self.level),
+            compression,
+            fast: self.fast,
+            format,
+            split,
+        }
     }
 }
 

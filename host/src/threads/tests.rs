@@ -144,7 +144,7 @@ fn vmcore() -> Vec<u8> {
 }
 
 fn options(format: Format, compression: Compression) -> Options {
-    Options { level: Level::ZERO | Level::FREE, compression, format, split: None }
+    Options { level: Level::ZERO | Level::FREE, compression, fast: false, format, split: None }
 }
 
 const FORMATS: [(Format, Compression); 4] = [

@@ -3,101 +3,189 @@
     clippy::indexing_slicing,
     clippy::arithmetic_side_effects,
     clippy::as_conversions,
-    reason = "counts are below 2^17 (a page has at most 2^16 bytes), symbols below MAX_SYMBOLS = 288; the \
-              tree's indices are below the number of symbols used, as argued in `count_leaves`"
+    reason = "counts are below 2^17 (a page has at most 2^16 bytes), symbols below MAX_SYMBOLS = 288; places are masked \
+              by PLACES, depths by DEPTHS"
 )]
 
 /// The most symbols any alphabet here has.
 pub(super) const MAX_SYMBOLS: usize = 288;
 
+/// Places for the symbols of any alphabet, a power of two, so that no bound is checked.
+const PLACES: usize = MAX_SYMBOLS.next_power_of_two();
+
 /// Depths of leaves that are told apart: a tree over 2^17 occurrences is at most 25 deep (Fibonacci counts).
 const DEPTHS: usize = 32;
 
-/// Writes to `lengths` the code length in bits of each symbol, 0 for those that do not occur.
-///
-/// At least two symbols must occur for the code to be complete; a single one gets length 1. `counts` has as
-/// many entries as `lengths`, at most [`MAX_SYMBOLS`], each below 2^17; `limit` is at most 15 and 2^limit at
-/// least the number of symbols.
-pub(super) fn code_lengths(counts: &[u32], limit: u8, lengths: &mut [u8]) {
-    lengths.fill(0);
-    let mut keys = [0u32; MAX_SYMBOLS];
-    let mut used = 0;
-    for (symbol, &count) in counts.iter().enumerate().take(MAX_SYMBOLS) {
-        if count > 0 {
-            keys[used] = count << 9 | symbol as u32;
-            used += 1;
+/// Counts that are sorted by counting: most symbols of a page occur less often.
+const BINS: usize = 64;
+
+/// A symbol that occurs: its count, shifted left by 9, and its number.
+type Key = u32;
+
+/// The symbols that occur.
+#[derive(Debug)]
+pub(super) struct Used {
+    keys: [Key; PLACES],
+    len: usize,
+}
+
+impl Used {
+    /// Those of `counts`, at most [`MAX_SYMBOLS`], each below 2^17.
+    #[inline(always)]
+    pub(super) fn new(counts: &[u32]) -> Self {
+        let mut keys = [0; PLACES];
+        let mut len = 0;
+        for (&count, symbol) in counts.iter().zip(0..) {
+            // Without a branch: whether a symbol occurs is hard to predict.
+            keys[len & (PLACES - 1)] = count << 9 | symbol;
+            len += usize::from(count > 0);
         }
+        Self { keys, len: len.min(MAX_SYMBOLS) }
     }
-    let keys = &mut keys[..used];
-    keys.sort_unstable();
-    if used < 3 {
-        for &mut key in keys {
-            lengths[(key & 0x1ff) as usize] = 1;
-        }
-        return;
+
+    /// How many they are.
+    pub(super) fn len(&self) -> usize {
+        self.len
     }
-    let mut leaves = count_leaves(keys);
-    limit_depth(&mut leaves, usize::from(limit).min(DEPTHS - 1));
-    // The rarest symbols get the longest words.
-    let mut rarest_first = keys.iter();
-    for (depth, &leaves) in leaves.iter().enumerate().rev() {
-        for &key in rarest_first.by_ref().take(leaves as usize) {
-            lengths[(key & 0x1ff) as usize] = depth as u8;
-        }
+
+    /// Their numbers, ascending.
+    pub(super) fn symbols(&self) -> impl DoubleEndedIterator<Item = usize> {
+        self.keys().iter().map(|key| (key & 0x1ff) as usize)
+    }
+
+    fn keys(&self) -> &[Key] {
+        &self.keys[..self.len]
     }
 }
 
-/// How many leaves the tree of minimal redundancy has at each depth, by Moffat and Katajainen's method
-/// ("In-place calculation of minimum-redundancy codes", 1995): `nodes` first holds the weights of leaves and
-/// of inner nodes, then the inner nodes' parents, then their depths. `keys` are at least two counts,
-/// ascending, shifted left by 9.
-fn count_leaves(keys: &[u32]) -> [u32; DEPTHS] {
-    let used = keys.len();
-    let mut nodes = [0u32; MAX_SYMBOLS];
-    for (node, key) in nodes.iter_mut().zip(keys) {
-        *node = key >> 9;
-    }
-    let nodes = &mut nodes[..used];
-
-    // Inner node `next` joins the two lightest of the leaves from `leaf` on and of the inner nodes from
-    // `root` up to `next`. `root` never passes `next`: each round makes one inner node and uses at most two.
-    let (mut leaf, mut root) = (0, 0);
-    for next in 0..used - 1 {
-        let mut weight = 0;
-        for _ in 0..2 {
-            if leaf >= used || (root < next && nodes[root] < nodes[leaf]) {
-                weight += nodes[root];
-                nodes[root] = next as u32;
-                root += 1;
-            } else {
-                weight += nodes[leaf];
-                leaf += 1;
-            }
+/// Writes to `lengths` the code length in bits of each symbol of `used`, and returns the number of bits of all
+/// occurrences; what stands there for other symbols stays.
+///
+/// At least two symbols must occur for the code to be complete; a single one gets length 1. `limit` is at most 15
+/// and 2^limit at least the number of symbols.
+pub(super) fn code_lengths(used: &Used, limit: u8, lengths: &mut [u8]) -> u32 {
+    let mut bits = 0;
+    if used.len < 3 {
+        for &key in used.keys() {
+            lengths[(key & 0x1ff) as usize] = 1;
+            bits += key >> 9;
         }
-        // Only here: the place of inner node `next` is that of a leaf already used, as `leaf` is now above
-        // `next`.
-        nodes[next] = weight;
+        return bits;
+    }
+    let sorted = used.sorted();
+    let mut rarest_first = &sorted[..used.len];
+    let mut leaves = count_leaves(rarest_first);
+    limit_depth(&mut leaves, usize::from(limit).min(DEPTHS - 1));
+    // The rarest symbols get the longest words.
+    for (depth, &leaves) in leaves.iter().enumerate().rev() {
+        let (at_depth, rest) = rarest_first.split_at((leaves as usize).min(rarest_first.len()));
+        let mut occurrences = 0;
+        for &key in at_depth {
+            lengths[(key & 0x1ff) as usize] = depth as u8;
+            occurrences += key >> 9;
+        }
+        bits += occurrences * depth as u32;
+        rarest_first = rest;
+    }
+    bits
+}
+
+impl Used {
+    /// The keys, the rarest symbol first, equally rare ones in their order.
+    fn sorted(&self) -> [Key; PLACES] {
+        let keys = self.keys();
+        let mut sorted = [0; PLACES];
+        if keys.len() <= 20 {
+            let sorted_keys = &mut sorted[..keys.len()];
+            sorted_keys.copy_from_slice(keys);
+            sorted_keys.sort_unstable();
+            return sorted;
+        }
+        let bin = |key: Key| ((key >> 9) as usize).min(BINS - 1);
+        // Two halves with bins of their own: what one adds to a bin does not wait for the other.
+        let (first, second) = keys.split_at(keys.len() / 2);
+        let mut ends = [[0u32; 2]; BINS];
+        for (&one, &other) in first.iter().zip(second) {
+            ends[bin(one)][0] += 1;
+            ends[bin(other)][1] += 1;
+        }
+        let odd = &second[first.len()..];
+        for &key in odd {
+            ends[bin(key)][1] += 1;
+        }
+        let mut end = 0;
+        for halves in &mut ends {
+            let [one, other] = *halves;
+            *halves = [end, end + one];
+            end += one + other;
+        }
+        let frequent = ends[BINS - 1][0] as usize;
+        let mut place = |key: Key, half: usize| {
+            let next = &mut ends[bin(key)][half];
+            sorted[*next as usize & (PLACES - 1)] = key;
+            *next += 1;
+        };
+        for (&one, &other) in first.iter().zip(second) {
+            place(one, 0);
+            place(other, 1);
+        }
+        for &key in odd {
+            place(key, 1);
+        }
+        sorted[frequent..keys.len()].sort_unstable();
+        sorted
+    }
+}
+
+/// How many leaves the tree of minimal redundancy has at each depth. `keys` are at least two, the rarest first.
+///
+/// Huffman's algorithm with two queues, as both leaves and inner nodes come up in ascending order (van Leeuwen, 1976).
+fn count_leaves(keys: &[Key]) -> [u32; DEPTHS] {
+    // What no queue holds is heavier than anything, so that neither queue's end needs a test.
+    let mut leaves = [u32::MAX; PLACES];
+    for (leaf, key) in leaves.iter_mut().zip(keys) {
+        *leaf = key >> 9;
+    }
+    let mut nodes = [u32::MAX; PLACES];
+    // How many inner nodes have a parent, as of each inner node.
+    let mut joined = [0u32; PLACES];
+    // Each round joins the two lightest of the leaves from `leaf` on and of the inner nodes from `node` on.
+    let inner = keys.len() - 1;
+    let (mut leaf, mut node) = (0, 0);
+    for next in 0..inner {
+        let (leaf_1, leaf_2) = (leaves[leaf & (PLACES - 1)], leaves[(leaf + 1) & (PLACES - 1)]);
+        let (node_1, node_2) = (nodes[node & (PLACES - 1)], nodes[(node + 1) & (PLACES - 1)]);
+        // Without a branch: which it is is hard to predict.
+        let two_leaves = leaf_2 <= node_1;
+        let two_nodes = node_2 < leaf_1;
+        let one = if two_nodes { node_2 } else { leaf_1 };
+        let other = if two_leaves { leaf_2 } else { node_1 };
+        nodes[next & (PLACES - 1)] = one + other;
+        let leaves_taken = 1 + usize::from(two_leaves) - usize::from(two_nodes);
+        leaf += leaves_taken;
+        node += 2 - leaves_taken;
+        joined[next & (PLACES - 1)] = node as u32;
     }
 
-    // The last inner node is the root; each other one has a parent after itself.
-    let mut inner = [0u32; DEPTHS];
-    nodes[used - 2] = 0;
-    inner[0] = 1;
-    for node in (0..used - 2).rev() {
-        let depth = (nodes[nodes[node] as usize] + 1).min(DEPTHS as u32 - 2);
-        nodes[node] = depth;
-        inner[depth as usize] += 1;
+    // The last inner node is the root. As nodes are joined in their order, those of one depth are neighbours, and
+    // those of the next depth stand right before them.
+    let mut leaves_at = [0u32; DEPTHS];
+    let (mut start, mut end) = (inner - 1, inner);
+    for leaves in &mut leaves_at[1..] {
+        let children = 2 * (end - start);
+        end = start;
+        start = start.checked_sub(1).map_or(0, |before| joined[before & (PLACES - 1)] as usize);
+        *leaves = (children - (end - start)) as u32;
     }
-    let mut leaves = [0u32; DEPTHS];
-    for depth in 1..DEPTHS {
-        leaves[depth] = (2 * inner[depth - 1]).saturating_sub(inner[depth]);
-    }
-    leaves
+    leaves_at
 }
 
 /// Moves the leaves below `limit` up to it, then lengthens shorter words until the code is complete again.
 fn limit_depth(leaves: &mut [u32; DEPTHS], limit: usize) {
     let deeper: u32 = leaves[limit + 1..].iter().sum();
+    if deeper == 0 {
+        return;
+    }
     leaves[limit + 1..].fill(0);
     leaves[limit] += deeper;
     let mut space: u32 = (1..=limit).map(|depth| leaves[depth] << (limit - depth)).sum();

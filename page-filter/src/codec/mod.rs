@@ -7,6 +7,7 @@
 //! |---|---|---|---|
 //! | [`Raw`] | the page itself | copy | copy |
 //! | [`Zlib`] | RFC 1950 around RFC 1951 | one block, the cheapest of stored, fixed and dynamic | `miniz_oxide` |
+//! | [`FastZlib`] | the same | the same, fewer matches looked for | the same |
 //! | [`Lzo1x`] | LZO1X as `Documentation/staging/lzo.rst` of Linux 6.1 describes it, version 0 | LZO1X-1 | every instruction |
 //! | [`Snappy`] | raw block, `format_description.txt` of google/snappy | | complete |
 //! | [`Zstd`] | RFC 8878, one frame | one block | one frame, no dictionary |
@@ -37,7 +38,7 @@ mod snappy;
 
 mod zstd;
 
-pub use deflate::Zlib;
+pub use deflate::{FastZlib, Zlib};
 pub use lzo::Lzo1x;
 pub use raw::Raw;
 pub use snappy::Snappy;
@@ -154,5 +155,14 @@ pub fn codec(compression: Compression) -> &'static dyn PageCodec {
         Compression::Lzo => &Lzo1x,
         Compression::Snappy => &Snappy,
         Compression::Zstd => &Zstd,
+    }
+}
+
+/// As [`codec`]; where `fast` is set, with the encoder that takes less time for longer output, if there is one.
+#[must_use]
+pub fn encoder(compression: Compression, fast: bool) -> &'static dyn PageCodec {
+    match compression {
+        Compression::Zlib if fast => &FastZlib,
+        _ => codec(compression),
     }
 }

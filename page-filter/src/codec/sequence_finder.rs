@@ -1,176 +1,212 @@
 //! Takes a page apart into literals and matches for the codecs that code them in bits, deflate and zstd.
 //!
-//! One probe per position in a table of four-byte hashes, one in a table of three-byte hashes, and a look at
+//! One probe per position in a table of five-byte hashes, one in a table of three-byte hashes, and a look at
 //! the next position before a match is taken.
 #![expect(
     clippy::arithmetic_side_effects,
     clippy::as_conversions,
-    reason = "positions, distances and lengths are at most the page's length, 2^16, which only a match at \
-              position 1 or later or a literal uses up, so that lengths fit 16 bits; hashes are shifted \
-              below the table's length"
+    clippy::indexing_slicing,
+    reason = "positions, distances and lengths are at most the page's length, 2^16; a candidate is a position \
+              recorded before, so below the one probed; hashes are shifted below the tables' length"
 )]
+
+use core::mem;
 
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
-use super::match_finder::{equal_bytes, four_bytes};
+use super::match_finder::equal_bytes;
 
 const HASH_BITS: u32 = 12;
 
 /// The shortest match, in bytes.
-pub(super) const MIN_MATCH: usize = 3;
+pub(super) const MIN_MATCH: u32 = 3;
 
 /// After every 2^SKIP bytes without a match the step between positions grows by one.
-const SKIP: u32 = 7;
+const SKIP: u32 = 6;
 
 /// The last position of each hash; 0, a candidate as good as any other, where there is none.
 #[repr(C)]
 #[derive(FromBytes, IntoBytes, KnownLayout, Immutable)]
 pub(super) struct Positions {
-    of_four: [u16; 1 << HASH_BITS],
+    of_long: [u16; 1 << HASH_BITS],
     of_three: [u16; 1 << HASH_BITS],
 }
 
-/// Literals, then a match.
-#[repr(C)]
-#[derive(Debug, Clone, Copy, PartialEq, Eq, FromBytes, IntoBytes, KnownLayout, Immutable)]
-pub(super) struct Sequence {
-    /// How many bytes of the page stand before the match.
-    pub(super) literals: u16,
-    /// How many bytes the match has, at least [`MIN_MATCH`].
-    pub(super) length: u16,
-    /// How many bytes before it they have stood already.
-    pub(super) distance: u32,
-}
+/// What takes the page apart.
+pub(super) trait Sink {
+    /// Takes one byte.
+    fn literal(&mut self, byte: u8);
 
-/// How many sequences a page of `page_len` bytes may have.
-pub(super) const fn max_sequences(page_len: usize) -> usize {
-    page_len / MIN_MATCH
+    /// Takes `length` bytes, at least [`MIN_MATCH`], equal to those `distance` bytes back.
+    fn matched(&mut self, length: u32, distance: u32);
 }
 
 /// What a format can express and what it is good at.
 #[derive(Debug)]
 pub(super) struct Preferences {
-    /// The longest match, in bytes.
-    pub(super) max_length: usize,
     /// The longest distance, in bytes.
-    pub(super) max_distance: usize,
-    /// The longest distance that is still worth a match of three bytes.
-    pub(super) max_distance_of_three: usize,
+    pub(super) max_distance: u32,
+    /// The longest distance that is still worth a match of three bytes; 0 if only matches of five are looked for.
+    pub(super) max_distance_of_three: u32,
+    /// So many equal bytes at the end of the eight after a match are taken as its continuation.
+    pub(super) repeated: u32,
     /// A match of this length is taken without a look at the next position.
-    pub(super) long_enough: usize,
-    /// Whether the distance of the match before is cheap to repeat.
-    pub(super) repeats: bool,
+    pub(super) long_enough: u32,
 }
 
-#[derive(Debug, Clone, Copy, Default)]
-struct Match {
-    length: usize,
-    distance: usize,
-    /// The length, and one more for a cheap distance.
-    worth: usize,
-}
-
-struct Finder<'a> {
-    page: &'a [u8],
-    positions: &'a mut Positions,
-    preferences: &'a Preferences,
-    last_distance: usize,
-}
-
-/// Writes the page's sequences to the front of `sequences`, whose length is [`max_sequences`], and returns
-/// how many they are; what follows them is literals. `page` is at most 2^16 bytes.
+/// Gives `sink` the whole page, at most 2^16 bytes.
+#[inline(always)]
 pub(super) fn find_sequences(
     page: &[u8],
     positions: &mut Positions,
     preferences: &Preferences,
-    sequences: &mut [Sequence],
-) -> usize {
-    positions.of_four.fill(0);
-    positions.of_three.fill(0);
-    let mut finder = Finder { page, positions, preferences, last_distance: 0 };
-    let mut found = 0;
-    let mut literals_at = 0;
-    let mut at = 1;
-    for slot in sequences {
-        let Some((start, matched)) = finder.next(literals_at, at) else { break };
-        *slot = Sequence {
-            literals: (start - literals_at) as u16,
-            length: matched.length as u16,
-            distance: matched.distance as u32,
-        };
-        found += 1;
-        finder.last_distance = matched.distance;
-        at = start + matched.length;
-        literals_at = at;
+    sink: &mut impl Sink,
+) {
+    positions.of_long.fill(0);
+    if preferences.max_distance_of_three > 0 {
+        positions.of_three.fill(0);
     }
-    found
-}
-
-impl Finder<'_> {
-    /// The first match worth taking from `at` on and where it begins; positions up to its end are recorded.
-    fn next(&mut self, literals_at: usize, mut at: usize) -> Option<(usize, Match)> {
-        loop {
-            let mut best = self.probe(at, literals_at)?;
-            if best.length == 0 {
-                at += 1 + ((at - literals_at) >> SKIP);
-                continue;
+    let Some(&first) = page.first() else { return };
+    // Nothing stands before the first byte; and 0 is what unused entries hold.
+    sink.literal(first);
+    let mut at = 1;
+    let mut literals_at = 1;
+    let mut last_distance = 0;
+    while let Some(word) = eight_bytes(page, at) {
+        let Some(mut best) = probe(page, positions, preferences, at, word) else {
+            sink.literal(word as u8);
+            at += 1;
+            let skipped = (at - literals_at) >> SKIP;
+            if skipped > 0 {
+                let end = page.len().min((at + skipped) as usize);
+                page[at as usize..end].iter().for_each(|&byte| sink.literal(byte));
+                at = end as u32;
             }
-            let mut probed = at;
-            while best.length < self.preferences.long_enough {
-                probed += 1;
-                match self.probe(probed, literals_at) {
-                    Some(next) if next.worth > best.worth => (at, best) = (probed, next),
+            continue;
+        };
+        if best.distance != last_distance {
+            while best.length < preferences.long_enough {
+                let Some(word) = eight_bytes(page, at + 1) else { break };
+                match probe(page, positions, preferences, at + 1, word) {
+                    Some(next) if next.length > best.length => {
+                        sink.literal(page[at as usize]);
+                        at += 1;
+                        best = next;
+                    }
                     _ => break,
                 }
             }
-            for skipped in probed + 1..at + best.length {
-                self.record(skipped);
+        }
+        sink.matched(best.length, best.distance);
+        last_distance = best.distance;
+        at += best.length;
+        if let Some(word) = eight_bytes(page, at - 2) {
+            positions.record(preferences, word, at - 2);
+        }
+        // Arrays of structures: a few bytes differ, then the same distance goes on.
+        while let Some(word) = eight_bytes(page, at) {
+            let Some(earlier) = eight_bytes(page, at - best.distance) else { break };
+            let equal = (word ^ earlier).leading_zeros() / 8;
+            if equal < preferences.repeated {
+                break;
             }
-            return Some((at, best));
+            positions.record(preferences, word, at);
+            for byte in word.to_le_bytes().into_iter().take(8 - equal as usize) {
+                sink.literal(byte);
+            }
+            let length = equal + extend(page, at + 8 - best.distance, at + 8);
+            sink.matched(length, best.distance);
+            at += 8 - equal + length;
+        }
+        literals_at = at;
+    }
+    if let Some(rest) = page.get(at as usize..) {
+        rest.iter().for_each(|&byte| sink.literal(byte));
+    }
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Match {
+    length: u32,
+    distance: u32,
+}
+
+/// The best match at `at`, where `word` stands; records the position.
+#[inline(always)]
+fn probe(
+    page: &[u8],
+    positions: &mut Positions,
+    preferences: &Preferences,
+    at: u32,
+    word: u64,
+) -> Option<Match> {
+    let long = positions.record_long(preferences, word, at);
+    let (candidate, differing) = if preferences.max_distance_of_three > 0 {
+        let three = positions.record_three(word, at);
+        let differing_three = eight_bytes(page, three)? ^ word;
+        if differing_three << 40 != 0 {
+            return None;
+        }
+        let differing_five = eight_bytes(page, long)? ^ word;
+        if differing_five << 24 == 0 { (long, differing_five) } else { (three, differing_three) }
+    } else {
+        let differing = eight_bytes(page, long)? ^ word;
+        if differing << 32 != 0 {
+            return None;
+        }
+        (long, differing)
+    };
+    let distance = at - candidate;
+    let length =
+        if differing == 0 { 8 + extend(page, candidate + 8, at + 8) } else { differing.trailing_zeros() / 8 };
+    let max = if length == 3 { preferences.max_distance_of_three } else { preferences.max_distance };
+    (distance <= max).then_some(Match { length, distance })
+}
+
+/// How many bytes from `earlier` on equal those from `later` on.
+#[inline(always)]
+fn extend(page: &[u8], earlier: u32, later: u32) -> u32 {
+    match (eight_bytes(page, earlier), eight_bytes(page, later)) {
+        (Some(a), Some(b)) if a != b => (a ^ b).trailing_zeros() / 8,
+        _ => extend_far(page, earlier as usize, later as usize),
+    }
+}
+
+/// The same where eight bytes are equal, or the page ends. Apart, so that it takes no registers from the loop.
+#[inline(never)]
+fn extend_far(page: &[u8], earlier: usize, later: usize) -> u32 {
+    equal_bytes(page, earlier, later) as u32
+}
+
+impl Positions {
+    /// Records position `at`, where `word` stands.
+    #[inline(always)]
+    fn record(&mut self, preferences: &Preferences, word: u64, at: u32) {
+        self.record_long(preferences, word, at);
+        if preferences.max_distance_of_three > 0 {
+            self.record_three(word, at);
         }
     }
 
-    /// The best match at `at`, of length 0 if there is none; `None` near the end of the page.
-    fn probe(&mut self, at: usize, literals_at: usize) -> Option<Match> {
-        let word = four_bytes(self.page, at)?;
-        let (four, three) = self.record(at)?;
-        let mut best = Match::default();
-        if self.preferences.repeats && at > literals_at && self.last_distance > 0 {
-            let length = self.length(at - self.last_distance, at);
-            if length >= MIN_MATCH {
-                best = Match { length, distance: self.last_distance, worth: length + 1 };
-            }
-        }
-        if four_bytes(self.page, four) == Some(word) && at - four <= self.preferences.max_distance {
-            let length = self.length(four, at);
-            if length > best.worth {
-                best = Match { length, distance: at - four, worth: length };
-            }
-        }
-        if best.length == 0 && at - three <= self.preferences.max_distance_of_three {
-            let length = self.length(three, at);
-            if length >= MIN_MATCH {
-                best = Match { length, distance: at - three, worth: length };
-            }
-        }
-        Some(best)
+    /// Records position `at` under the hash of four or five bytes and returns the one recorded there before.
+    #[inline(always)]
+    fn record_long(&mut self, preferences: &Preferences, word: u64, at: u32) -> u32 {
+        let ignored_bits = if preferences.max_distance_of_three > 0 { 24 } else { 32 };
+        let hash = (word << ignored_bits).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (64 - HASH_BITS);
+        u32::from(mem::replace(&mut self.of_long[hash as usize], at as u16))
     }
 
-    fn length(&self, earlier: usize, later: usize) -> usize {
-        equal_bytes(self.page, earlier, later).min(self.preferences.max_length)
+    /// The same for three bytes.
+    #[inline(always)]
+    fn record_three(&mut self, word: u64, at: u32) -> u32 {
+        let hash = ((word as u32) << 8).wrapping_mul(0x9e37_79b1) >> (32 - HASH_BITS);
+        u32::from(mem::replace(&mut self.of_three[hash as usize], at as u16))
     }
+}
 
-    /// Records position `at` and returns the positions recorded before under its hashes of four and of three
-    /// bytes.
-    fn record(&mut self, at: usize) -> Option<(usize, usize)> {
-        let word = four_bytes(self.page, at)?;
-        let hash = word.wrapping_mul(0x9e37_79b1) >> (32 - HASH_BITS);
-        let four = self.positions.of_four.get_mut(hash as usize)?;
-        let hash = (word << 8).wrapping_mul(0x9e37_79b1) >> (32 - HASH_BITS);
-        let three = self.positions.of_three.get_mut(hash as usize)?;
-        let before = (usize::from(*four), usize::from(*three));
-        *four = at as u16;
-        *three = at as u16;
-        Some(before)
-    }
+/// The eight bytes of `page` from `at` on, the first one lowest.
+#[inline(always)]
+fn eight_bytes(page: &[u8], at: u32) -> Option<u64> {
+    let at = at as usize;
+    page.get(at..at + 8)?.first_chunk::<8>().map(|bytes| u64::from_le_bytes(*bytes))
 }

@@ -52,6 +52,8 @@ pub struct EncodeParams {
     pub page_size: PageSize,
     /// How pages are packed.
     pub compression: Compression,
+    /// Whether they are packed in less time, to more bytes: see [`codec::encoder`].
+    pub fast: bool,
     /// Whether pages of zeros are told from others.
     pub find_zero: bool,
     /// The most pages in a chunk.
@@ -73,7 +75,7 @@ impl EncodeParams {
 
     /// The codec's share of the scratch, in words of 8 bytes; a page follows.
     pub(super) fn codec_words(&self) -> usize {
-        codec::codec(self.compression).encode_scratch_words(self.page_size.len()).div_ceil(2)
+        codec::encoder(self.compression, self.fast).encode_scratch_words(self.page_size.len()).div_ceil(2)
     }
 }
 

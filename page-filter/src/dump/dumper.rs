@@ -132,7 +132,7 @@ impl<'a> Dumper<'a> {
     /// A dump of the machine that `source` describes.
     ///
     /// `kernel` tells pages apart; without it all pages are kept but those of zeros. `words` is all the memory that the
-    /// dump uses, whatever the size of the machine. The least is 128 KiB for pages of 4 KiB, 192 KiB for 16 KiB, 448 KiB for
+    /// dump uses, whatever the size of the machine. The least is 128 KiB for pages of 4 KiB, 192 KiB for 16 KiB, 512 KiB for
     /// 64 KiB, with any codec (ELF output: and 4 bytes for each `PT_LOAD` of the input); 1 MiB (131072 words) makes for
     /// large writes; 1 MiB more for each 32 GiB of memory (pages of 4 KiB) saves looking at pages twice.
     ///
@@ -158,6 +158,7 @@ impl<'a> Dumper<'a> {
         let mut params = EncodeParams {
             page_size: source.page_size,
             compression: if kdump { options.compression } else { Compression::Raw },
+            fast: options.fast,
             find_zero: kdump && options.level.contains(Level::ZERO),
             chunk_pages: 1,
         };

@@ -38,7 +38,8 @@ pub fn encode_chunk(
     let (codec_scratch, page) = scratch.split_at_mut(params.codec_words());
     let mut encoder = Encoder {
         page_len,
-        codec: (params.compression != Compression::Raw).then(|| codec::codec(params.compression)),
+        codec: (params.compression != Compression::Raw)
+            .then(|| codec::encoder(params.compression, params.fast)),
         find_zero: params.find_zero,
         codec_scratch: <[u32]>::mut_from_bytes(codec_scratch.as_mut_bytes()).unwrap_or_default(),
         page: page.as_mut_bytes(),
@@ -257,7 +258,7 @@ mod tests {
     }
 
     fn params(compression: Compression, find_zero: bool) -> EncodeParams {
-        EncodeParams { page_size: PageSize::KIB_4, compression, find_zero, chunk_pages: 256 }
+        EncodeParams { page_size: PageSize::KIB_4, compression, fast: false, find_zero, chunk_pages: 256 }
     }
 
     const CHUNKS: [[u64; 4]; 5] = [

@@ -29,6 +29,8 @@ pub struct Options {
     pub level: Level,
     /// How pages are packed. An ELF core holds them as they are.
     pub compression: Compression,
+    /// Whether pages are packed in less time, to more bytes; this makes a difference for [`Compression::Zlib`].
+    pub fast: bool,
     /// The format of the output.
     pub format: Format,
     /// Which part of the pages this output takes. The share of a part are the ranks `total * part / parts ..
@@ -40,6 +42,12 @@ pub struct Options {
 impl Default for Options {
     /// Everything but zero pages, as they are, in one kdump-compressed file.
     fn default() -> Self {
-        Self { level: Level::ZERO, compression: Compression::Raw, format: Format::Kdump, split: None }
+        Self {
+            level: Level::ZERO,
+            compression: Compression::Raw,
+            fast: false,
+            format: Format::Kdump,
+            split: None,
+        }
     }
 }

@@ -131,7 +131,13 @@ fn source(machine: &Machine, end: u64) -> Source<'static> {
 }
 
 fn options(level: u8, format: Format) -> Options {
-    Options { level: Level::from_bits(level).unwrap(), compression: Compression::Raw, format, split: None }
+    Options {
+        level: Level::from_bits(level).unwrap(),
+        compression: Compression::Raw,
+        fast: false,
+        format,
+        split: None,
+    }
 }
 
 /// Dumps step by step; the report.

@@ -43,6 +43,7 @@ pub(crate) fn pages(len: usize) -> Vec<Vec<u8>> {
         pages.push(sparse(len, 1 + 30 * seed, &mut random));
         pages.push(structures(len, &mut random));
         pages.push(skewed(len, seed, &mut random));
+        pages.push(fibonacci(len, seed, &mut random));
         pages.push(copies(len, 4 + 5 * seed, &mut random));
         let mut mixed = structures(len, &mut random);
         mixed[len / 2..].copy_from_slice(&copies(len - len / 2, 9, &mut random));
@@ -208,6 +209,24 @@ fn structures(len: usize, random: &mut Random) -> Vec<u8> {
 /// Bytes each about half as frequent as the one before: the longest code words there can be.
 fn skewed(len: usize, seed: usize, random: &mut Random) -> Vec<u8> {
     (0..len).map(|_| (random.next() | 1 << 40).trailing_zeros() as u8 * (1 + 2 * seed as u8)).collect()
+}
+
+/// Bytes that occur as often as Fibonacci's numbers say, in random order: the deepest tree there can be, for which
+/// no code may have words long enough.
+fn fibonacci(len: usize, least: usize, random: &mut Random) -> Vec<u8> {
+    let mut page = Vec::new();
+    let (mut count, mut next) = (1 + least, 1 + least);
+    for byte in 0.. {
+        page.extend(core::iter::repeat_n(byte, count.min(len - page.len())));
+        if page.len() == len {
+            break;
+        }
+        (count, next) = (next, count + next);
+    }
+    for at in 1..len {
+        page.swap(at, random.below(at + 1));
+    }
+    page
 }
 
 /// Short copies from everywhere before, between few literals.

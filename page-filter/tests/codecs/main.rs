@@ -12,11 +12,13 @@ mod c_libraries;
 mod corpus;
 
 use corpus::Random;
-use page_filter::codec::{self, DecodeError, DecodeScratch, Lzo1x, PageCodec, Raw, Snappy, Zlib, Zstd};
+use page_filter::codec::{
+    self, DecodeError, DecodeScratch, FastZlib, Lzo1x, PageCodec, Raw, Snappy, Zlib, Zstd,
+};
 use vmcore_format::kdump::Compression;
 
-const CODECS: [(&str, &dyn PageCodec); 4] =
-    [("zlib", &Zlib), ("lzo", &Lzo1x), ("snappy", &Snappy), ("zstd", &Zstd)];
+const CODECS: [(&str, &dyn PageCodec); 5] =
+    [("zlib", &Zlib), ("zlib", &FastZlib), ("lzo", &Lzo1x), ("snappy", &Snappy), ("zstd", &Zstd)];
 
 /// Compresses `page` into as many bytes as there may be, checking that nothing outside them is touched.
 fn encode(codec: &dyn PageCodec, page: &[u8], room: usize) -> Option<Vec<u8>> {
@@ -110,6 +112,19 @@ fn we_decode_what_c_libraries_encode() {
 }
 
 #[test]
+fn what_the_scratch_held_does_not_show() {
+    let pages: Vec<_> = corpus().into_iter().step_by(5).collect();
+    for (name, codec) in CODECS {
+        let mut scratch = vec![0x1234_5678; codec.encode_scratch_words(codec::MAX_PAGE_LEN)];
+        let mut out = vec![0; 2 * codec::MAX_PAGE_LEN];
+        for (at, page) in pages.iter().enumerate() {
+            let len = codec.encode(page, &mut out[..2 * page.len()], &mut scratch).unwrap();
+            assert!(Some(&out[..len]) == encode(codec, page, 2 * page.len()).as_deref(), "{name}: page {at}");
+        }
+    }
+}
+
+#[test]
 fn a_result_that_does_not_fit_is_none() {
     let mut pages = corpus::pages(4096);
     pages.extend(corpus::thresholds().into_iter().step_by(11));
@@ -183,6 +198,8 @@ fn page_descriptors_name_the_codecs() {
     for (flags, name) in [(0, "Raw"), (1, "Zlib"), (2, "Lzo1x"), (4, "Snappy"), (0x20, "Zstd")] {
         let compression = Compression::from_flags(flags).unwrap();
         assert_eq!(format!("{:?}", codec::codec(compression)), name);
+        let fast = if name == "Zlib" { "FastZlib" } else { name };
+        assert_eq!(format!("{:?}", codec::encoder(compression, true)), fast);
     }
 }
 

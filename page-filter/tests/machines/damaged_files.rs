@@ -11,8 +11,13 @@ fn save(file: &dyn ReadAt, seed: u64) -> bool {
     let codecs =
         [Compression::Raw, Compression::Zlib, Compression::Lzo, Compression::Snappy, Compression::Zstd];
     let format = if seed.is_multiple_of(3) { Format::Elf } else { Format::Kdump };
-    let options =
-        Options { level: Level::all(), compression: codecs[seed as usize % 5], format, split: None };
+    let options = Options {
+        level: Level::all(),
+        compression: codecs[seed as usize % 5],
+        fast: seed & 8 != 0,
+        format,
+        split: None,
+    };
     match dump_steps(&[file], options, MIB / 2, 3000) {
         Ok((out, report)) => {
             assert!(out.len() as u64 <= report.written + (1 << 20));

@@ -3,53 +3,78 @@
     clippy::indexing_slicing,
     clippy::arithmetic_side_effects,
     clippy::as_conversions,
-    reason = "symbols come from `symbols` and from bytes and are below the arrays' lengths; a page has at \
-              most 2^16 bytes, so that no count reaches 2^17 and no cost in bits 2^22"
+    reason = "symbols are masked by COUNTS; a page has at most 2^16 bytes, so that no count reaches 2^17 and no cost \
+              in bits 2^22"
 )]
 
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
-use super::code_header::{CodeHeader, assign_codes};
-use super::symbols::{DISTANCES, END_OF_BLOCK, LITERALS, of_distance, of_length};
+use super::code_header::CodeHeader;
+use super::code_words::{CodeWord, assign};
+use super::symbols::{EXTRA_BITS, LITERALS, SYMBOLS, Token};
+use super::tokens::{COUNTS, Counts};
 use crate::codec::bit_writer::BitWriter;
-use crate::codec::code_lengths::code_lengths;
-use crate::codec::sequence_finder::{Positions, Sequence};
+use crate::codec::code_lengths::{Used, code_lengths};
 
-/// The encoder's tables but for the sequences.
+/// The words of the symbols of both alphabets.
 #[repr(C)]
-#[derive(FromBytes, IntoBytes, KnownLayout, Immutable)]
-pub(super) struct Tables {
-    pub(super) positions: Positions,
-    pub(super) codes: Codes,
-}
-
-/// The two codes of a block.
-#[repr(C)]
-#[derive(FromBytes, IntoBytes, KnownLayout, Immutable)]
-pub(super) struct Codes {
-    literal_counts: [u32; LITERALS],
-    distance_counts: [u32; DISTANCES],
-    literal_codes: [u16; LITERALS],
-    distance_codes: [u16; DISTANCES],
-    literal_lengths: [u8; LITERALS],
-    distance_lengths: [u8; DISTANCES],
-}
+#[derive(Debug, FromBytes, IntoBytes, KnownLayout, Immutable)]
+pub(super) struct Words([CodeWord; COUNTS]);
 
 /// The longest stored block, in bytes.
 const MAX_STORED: usize = 0xffff;
 
-/// Writes `page`, taken apart into `sequences` and the literals after them, and returns the bytes written.
+/// The lengths of the fixed codes: RFC 1951, 3.2.6.
+const FIXED: [u8; SYMBOLS] = {
+    let mut lengths = [8; SYMBOLS];
+    let mut symbol = 144;
+    while symbol < SYMBOLS {
+        lengths[symbol] = match symbol {
+            144..256 => 9,
+            256..280 => 7,
+            280..LITERALS => 8,
+            _ => 5,
+        };
+        symbol += 1;
+    }
+    lengths
+};
+
+/// The words of the fixed codes, as the same section lists them.
+static FIXED_WORDS: Words = {
+    let mut words = [CodeWord::new(0, 0, 0); COUNTS];
+    let mut symbol = 0;
+    while symbol < SYMBOLS {
+        let bits = match symbol {
+            0..144 => 0x30 + symbol,
+            144..256 => 0x190 + (symbol - 144),
+            256..280 => symbol - 256,
+            280..LITERALS => 0xc0 + (symbol - 280),
+            _ => symbol - LITERALS,
+        };
+        words[symbol] = CodeWord::new(bits as u32, FIXED[symbol] as u32, EXTRA_BITS[symbol]);
+        symbol += 1;
+    }
+    Words(words)
+};
+
+/// Writes `page`, taken apart into `tokens`, whose symbols occur `counts` times, and returns the bytes written.
 pub(super) fn encode(
     page: &[u8],
-    sequences: &[Sequence],
-    codes: &mut Codes,
+    tokens: &[Token],
+    counts: &Counts,
+    words: &mut Words,
     mut out: BitWriter<'_>,
 ) -> Option<usize> {
-    let extra_bits = codes.count(page, sequences);
-    let fixed = 3 + extra_bits + codes.fix().cost();
-    let header = codes.fit();
-    let dynamic = 3 + extra_bits + header.bits + codes.cost();
-    let coded = fixed.min(dynamic).div_ceil(8) as usize;
+    let extra_bits: u32 = counts.iter().zip(EXTRA_BITS).map(|(&count, bits)| count * u32::from(bits)).sum();
+    let fixed: u32 = counts.iter().zip(FIXED).map(|(&count, bits)| count * u32::from(bits)).sum();
+    let mut lengths = [0; SYMBOLS];
+    let (literal_lengths, distance_lengths) = lengths.split_at_mut(LITERALS);
+    let (literals, literal_bits) = fit(&counts[..LITERALS], literal_lengths);
+    let (distances, distance_bits) = fit(&counts[LITERALS..SYMBOLS], distance_lengths);
+    let header = CodeHeader::new(&lengths);
+    let dynamic = header.bits + literal_bits + distance_bits;
+    let coded = (3 + extra_bits + fixed.min(dynamic)).div_ceil(8) as usize;
     if page.len() + 5 * page.len().div_ceil(MAX_STORED) < coded {
         return store(page, out);
     }
@@ -57,16 +82,35 @@ pub(super) fn encode(
         return None;
     }
     // The last block; then its kind.
-    if dynamic < fixed {
-        out.put(0b101, 3)?;
-        header.write(&mut out)?;
-    } else {
-        codes.fix();
+    if fixed <= dynamic {
         out.put(0b011, 3)?;
+        return FIXED_WORDS.write(tokens, out);
     }
-    codes.assign();
-    codes.write(page, sequences, &mut out)?;
-    out.finish()
+    out.put(0b101, 3)?;
+    header.write(&mut out)?;
+    let (literal_words, distance_words) = words.0.split_at_mut(LITERALS);
+    let (literal_lengths, distance_lengths) = lengths.split_at(LITERALS);
+    assign(&literals, literal_lengths, &EXTRA_BITS[..LITERALS], literal_words);
+    assign(&distances, distance_lengths, &EXTRA_BITS[LITERALS..], distance_words);
+    words.write(tokens, out)
+}
+
+/// Makes the lengths, all 0 before, those that fit the counts best; returns the symbols that have words and the
+/// number of bits of all occurrences.
+fn fit(counts: &[u32], lengths: &mut [u8]) -> (Used, u32) {
+    let used = Used::new(counts);
+    let bits = code_lengths(&used, 15, lengths);
+    if used.len() >= 2 {
+        return (used, bits);
+    }
+    // Decoders may refuse a code of fewer than two words.
+    let missing = 2 - used.len();
+    lengths.iter_mut().filter(|length| **length == 0).take(missing).for_each(|length| *length = 1);
+    let mut present = [0; LITERALS];
+    for (present, &length) in present.iter_mut().zip(lengths.iter()) {
+        *present = u32::from(length);
+    }
+    (Used::new(&present[..lengths.len()]), bits)
 }
 
 /// Writes `page` as it is, in blocks of up to 65535 bytes.
@@ -74,98 +118,28 @@ fn store(page: &[u8], mut out: BitWriter<'_>) -> Option<usize> {
     let mut left = page.len();
     for block in page.chunks(MAX_STORED) {
         left -= block.len();
-        out.put(u32::from(left == 0), 8)?;
         let len = block.len() as u16;
-        out.put(u32::from(len), 16)?;
-        out.put(u32::from(!len), 16)?;
-        block.iter().try_for_each(|&byte| out.put(u32::from(byte), 8))?;
+        out.put(u32::from(left == 0), 8)?;
+        out.put(u32::from(len) | u32::from(!len) << 16, 32)?;
+        out.extend(block)?;
     }
     out.finish()
 }
 
-impl Codes {
-    /// Counts the symbols and returns the number of extra bits.
-    fn count(&mut self, page: &[u8], sequences: &[Sequence]) -> u32 {
-        let mut extra_bits = 0;
-        let mut rest = page;
-        for sequence in sequences {
-            let (literals, after) = rest.split_at(usize::from(sequence.literals));
-            for &literal in literals {
-                self.literal_counts[usize::from(literal)] += 1;
-            }
-            let length = of_length(sequence.length);
-            let distance = of_distance(sequence.distance);
-            self.literal_counts[length.symbol] += 1;
-            self.distance_counts[distance.symbol] += 1;
-            extra_bits += length.extra_bits + distance.extra_bits;
-            rest = &after[usize::from(sequence.length)..];
+impl Words {
+    fn write(&self, tokens: &[Token], mut out: BitWriter<'_>) -> Option<usize> {
+        let word = |token: Token| self.0[token as usize & (COUNTS - 1)];
+        let (pairs, rest) = tokens.as_chunks::<2>();
+        for &[first, second] in pairs {
+            // At most 28 bits each.
+            word(first).write(first >> 16, &mut out);
+            word(second).write(second >> 16, &mut out);
+            out.flush()?;
         }
-        for &literal in rest {
-            self.literal_counts[usize::from(literal)] += 1;
+        for &token in rest {
+            word(token).write(token >> 16, &mut out);
+            out.flush()?;
         }
-        self.literal_counts[END_OF_BLOCK] = 1;
-        extra_bits
+        out.finish()
     }
-
-    /// Makes the lengths those of the fixed codes: RFC 1951, 3.2.6.
-    fn fix(&mut self) -> &Self {
-        self.literal_lengths[..144].fill(8);
-        self.literal_lengths[144..256].fill(9);
-        self.literal_lengths[256..280].fill(7);
-        self.literal_lengths[280..].fill(8);
-        self.distance_lengths.fill(5);
-        self
-    }
-
-    /// Makes the lengths those that fit the counts best.
-    fn fit(&mut self) -> CodeHeader {
-        code_lengths(&self.literal_counts, 15, &mut self.literal_lengths);
-        code_lengths(&self.distance_counts, 15, &mut self.distance_lengths);
-        // Decoders may refuse a code of fewer than two words.
-        at_least_two(&mut self.literal_lengths);
-        at_least_two(&mut self.distance_lengths);
-        CodeHeader::new(&self.literal_lengths, &self.distance_lengths)
-    }
-
-    /// The number of bits of all symbols.
-    fn cost(&self) -> u32 {
-        let cost = |counts: &[u32], lengths: &[u8]| -> u32 {
-            counts.iter().zip(lengths).map(|(&count, &length)| count * u32::from(length)).sum()
-        };
-        cost(&self.literal_counts, &self.literal_lengths)
-            + cost(&self.distance_counts, &self.distance_lengths)
-    }
-
-    fn assign(&mut self) {
-        assign_codes(&self.literal_lengths, &mut self.literal_codes);
-        assign_codes(&self.distance_lengths, &mut self.distance_codes);
-    }
-
-    fn write(&self, page: &[u8], sequences: &[Sequence], out: &mut BitWriter<'_>) -> Option<()> {
-        let mut rest = page;
-        for sequence in sequences {
-            let (literals, after) = rest.split_at(usize::from(sequence.literals));
-            literals.iter().try_for_each(|&literal| self.write_literal(usize::from(literal), out))?;
-            let length = of_length(sequence.length);
-            self.write_literal(length.symbol, out)?;
-            out.put(length.extra, length.extra_bits)?;
-            let distance = of_distance(sequence.distance);
-            let code = u32::from(self.distance_codes[distance.symbol]);
-            out.put(code, u32::from(self.distance_lengths[distance.symbol]))?;
-            out.put(distance.extra, distance.extra_bits)?;
-            rest = &after[usize::from(sequence.length)..];
-        }
-        rest.iter().try_for_each(|&literal| self.write_literal(usize::from(literal), out))?;
-        self.write_literal(END_OF_BLOCK, out)
-    }
-
-    fn write_literal(&self, symbol: usize, out: &mut BitWriter<'_>) -> Option<()> {
-        out.put(u32::from(self.literal_codes[symbol]), u32::from(self.literal_lengths[symbol]))
-    }
-}
-
-/// Gives the first symbols words of one bit if fewer than two symbols have words.
-fn at_least_two(lengths: &mut [u8]) {
-    let missing = 2usize.saturating_sub(lengths.iter().filter(|&&length| length > 0).count());
-    lengths.iter_mut().filter(|length| **length == 0).take(missing).for_each(|length| *length = 1);
 }

@@ -3,71 +3,124 @@
     clippy::indexing_slicing,
     clippy::arithmetic_side_effects,
     clippy::as_conversions,
-    reason = "code lengths are at most 15, symbols of code lengths at most 18; runs are at most 320 lengths"
+    reason = "code lengths are at most 15, symbols of code lengths at most 18; runs are at most SYMBOLS = 320 lengths"
 )]
 
-use super::symbols::{DISTANCES, LITERALS};
+use super::code_words::{CodeWord, assign};
+use super::symbols::{DISTANCES, LITERALS, SYMBOLS};
 use crate::codec::bit_writer::BitWriter;
-use crate::codec::code_lengths::code_lengths;
+use crate::codec::code_lengths::{Used, code_lengths};
 
 /// Symbols of code lengths: 0 to 15, and three kinds of runs.
-const SYMBOLS: usize = 19;
+const KINDS: usize = 19;
 
 /// The order in which their own code lengths, of at most 7, are stored.
-const ORDER: [usize; SYMBOLS] = [16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1, 15];
+const ORDER: [usize; KINDS] = [16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1, 15];
+
+/// The number of extra bits of each of them.
+const EXTRA_BITS: [u8; KINDS] = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 3, 7];
 
 /// A prepared header.
 #[derive(Debug)]
 pub(super) struct CodeHeader {
-    /// The code lengths of literals, then of distances.
-    lengths: [u8; LITERALS + DISTANCES],
+    /// The code lengths of literals, then of distances, as symbols and, shifted left by 5, extra bits.
+    runs: [u16; SYMBOLS],
+    runs_len: usize,
     literals: usize,
     distances: usize,
     /// How many entries of `ORDER` are stored.
     stored: usize,
-    symbol_lengths: [u8; SYMBOLS],
+    kinds: Used,
+    kind_lengths: [u8; KINDS],
     /// The size of the whole header, in bits.
     pub(super) bits: u32,
 }
 
 impl CodeHeader {
-    pub(super) fn new(literal_lengths: &[u8; LITERALS], distance_lengths: &[u8; DISTANCES]) -> Self {
-        let literals = used(literal_lengths).max(257);
-        let distances = used(distance_lengths).max(1);
-        let mut lengths = [0; LITERALS + DISTANCES];
-        lengths[..literals].copy_from_slice(&literal_lengths[..literals]);
-        lengths[literals..literals + distances].copy_from_slice(&distance_lengths[..distances]);
+    pub(super) fn new(lengths: &[u8; SYMBOLS]) -> Self {
+        let literals = used(&lengths[..LITERALS]).max(257);
+        let distances = used(&lengths[LITERALS..]).max(1);
+        // One sequence, in which runs reach from literals to distances; then zeros that no run reaches.
+        let mut joined = [0xff; SYMBOLS + 8];
+        joined[..LITERALS].copy_from_slice(&lengths[..LITERALS]);
+        joined[literals..literals + DISTANCES].copy_from_slice(&lengths[LITERALS..]);
+        joined[literals + distances] = 0xff;
 
-        let mut counts = [0; SYMBOLS];
-        let mut extra = 0;
-        for_each_run(&lengths[..literals + distances], |symbol, _, extra_bits| {
-            counts[symbol] += 1;
-            extra += extra_bits;
-            Some(())
-        });
-        let mut symbol_lengths = [0; SYMBOLS];
-        code_lengths(&counts, 7, &mut symbol_lengths);
-        let stored =
-            ORDER.iter().rposition(|&symbol| symbol_lengths[symbol] > 0).map_or(4, |last| (last + 1).max(4));
-        let coded: u32 =
-            counts.iter().zip(&symbol_lengths).map(|(&count, &length)| count * u32::from(length)).sum();
-        let bits = 14 + 3 * stored as u32 + coded + extra;
-        Self { lengths, literals, distances, stored, symbol_lengths, bits }
+        let mut header = Self {
+            runs: [0; SYMBOLS],
+            runs_len: 0,
+            literals,
+            distances,
+            stored: 4,
+            kinds: Used::new(&[]),
+            kind_lengths: [0; KINDS],
+            bits: 14,
+        };
+        let mut counts = [0; 32];
+        header.find_runs(&joined, &mut counts);
+        header.kinds = Used::new(&counts[..KINDS]);
+        let coded = code_lengths(&header.kinds, 7, &mut header.kind_lengths);
+        if let Some(last) = ORDER.iter().rposition(|&kind| header.kind_lengths[kind] > 0) {
+            header.stored = header.stored.max(last + 1);
+        }
+        let extra: u32 = counts.iter().zip(EXTRA_BITS).map(|(&count, bits)| count * u32::from(bits)).sum();
+        header.bits += 3 * header.stored as u32 + coded + extra;
+        header
+    }
+
+    /// Takes the lengths up to the first that is 0xff apart into runs, and counts their kinds.
+    fn find_runs(&mut self, lengths: &[u8; SYMBOLS + 8], counts: &mut [u32; 32]) {
+        let mut at = 0;
+        let mut push = |kind: u32, extra: usize| {
+            if let Some(slot) = self.runs.get_mut(self.runs_len) {
+                *slot = kind as u16 | (extra as u16) << 5;
+                self.runs_len += 1;
+            }
+            counts[kind as usize & 31] += 1;
+        };
+        let end = self.literals + self.distances;
+        while at < end {
+            let length = lengths[at];
+            let mut run = equal_at(lengths, at, length);
+            at += run;
+            if length == 0 {
+                while run >= 11 {
+                    let part = run.min(138);
+                    push(18, part - 11);
+                    run -= part;
+                }
+                if run >= 3 {
+                    push(17, run - 3);
+                    run = 0;
+                }
+            } else if run >= 4 {
+                push(u32::from(length), 0);
+                run -= 1;
+                while run >= 3 {
+                    let part = run.min(6);
+                    push(16, part - 3);
+                    run -= part;
+                }
+            }
+            for _ in 0..run {
+                push(u32::from(length), 0);
+            }
+        }
     }
 
     pub(super) fn write(&self, out: &mut BitWriter<'_>) -> Option<()> {
-        out.put(self.literals as u32 - 257, 5)?;
-        out.put(self.distances as u32 - 1, 5)?;
-        out.put(self.stored as u32 - 4, 4)?;
-        for &symbol in &ORDER[..self.stored] {
-            out.put(u32::from(self.symbol_lengths[symbol]), 3)?;
+        let sizes = (self.literals - 257) | (self.distances - 1) << 5 | (self.stored - 4) << 10;
+        out.put(sizes as u32, 14)?;
+        for &kind in &ORDER[..self.stored] {
+            out.put(u32::from(self.kind_lengths[kind]), 3)?;
         }
-        let mut codes = [0; SYMBOLS];
-        assign_codes(&self.symbol_lengths, &mut codes);
-        for_each_run(&self.lengths[..self.literals + self.distances], |symbol, extra, extra_bits| {
-            out.put(u32::from(codes[symbol]), u32::from(self.symbol_lengths[symbol]))?;
-            out.put(extra, extra_bits)
-        })
+        let mut words = [CodeWord::default(); 32];
+        assign(&self.kinds, &self.kind_lengths, &EXTRA_BITS, &mut words);
+        for &run in &self.runs[..self.runs_len] {
+            words[usize::from(run & 31)].write(u32::from(run >> 5), out);
+            out.flush()?;
+        }
+        Some(())
     }
 }
 
@@ -76,51 +129,15 @@ fn used(lengths: &[u8]) -> usize {
     lengths.iter().rposition(|&length| length > 0).map_or(0, |last| last + 1)
 }
 
-/// Calls `run` with each symbol, its extra bits and their number.
-fn for_each_run(mut lengths: &[u8], mut run: impl FnMut(usize, u32, u32) -> Option<()>) -> Option<()> {
-    while let Some((&length, rest)) = lengths.split_first() {
-        let more = rest.iter().take_while(|&&next| next == length).count();
-        // How many lengths the symbol stands for.
-        let taken = match (length, more + 1) {
-            (0, count @ 11..) => {
-                let count = count.min(138);
-                run(18, count as u32 - 11, 7)?;
-                count
-            }
-            (0, count @ 3..) => {
-                run(17, count as u32 - 3, 3)?;
-                count
-            }
-            (1.., count @ 4..) => {
-                let repeated = (count - 1).min(6);
-                run(usize::from(length), 0, 0)?;
-                run(16, repeated as u32 - 3, 2)?;
-                repeated + 1
-            }
-            _ => {
-                run(usize::from(length), 0, 0)?;
-                1
-            }
-        };
-        lengths = &lengths[taken..];
+/// How many lengths from `at` on are `length`.
+fn equal_at(lengths: &[u8; SYMBOLS + 8], at: usize, length: u8) -> usize {
+    let mut run = 0;
+    for word in lengths[at..].as_chunks::<8>().0 {
+        let differing = u64::from_le_bytes(*word) ^ u64::from_ne_bytes([length; 8]);
+        if differing != 0 {
+            return run + (differing.trailing_zeros() / 8) as usize;
+        }
+        run += 8;
     }
-    Some(())
-}
-
-/// Gives each symbol its code word: RFC 1951, 3.2.2, with the first bit lowest. Lengths are at most 15.
-pub(super) fn assign_codes(lengths: &[u8], codes: &mut [u16]) {
-    let mut counts = [0u16; 16];
-    for &length in lengths {
-        counts[usize::from(length & 15)] += 1;
-    }
-    counts[0] = 0;
-    let mut next = [0u16; 16];
-    for length in 1..16 {
-        next[length] = (next[length - 1] + counts[length - 1]) << 1;
-    }
-    for (&length, code) in lengths.iter().zip(codes) {
-        let next = &mut next[usize::from(length & 15)];
-        *code = if length == 0 { 0 } else { next.reverse_bits() >> (16 - length.min(15)) };
-        *next = next.wrapping_add(1);
-    }
+    run
 }

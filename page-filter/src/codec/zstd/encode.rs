@@ -4,10 +4,11 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 use super::MAGIC;
 use super::huffman_encode::HuffmanCode;
+use super::sequences::Sequence;
 use super::sequences_encode::SequenceCodes;
 use super::{literals_encode, sequences_encode};
 use crate::codec::cursor::Output;
-use crate::codec::sequence_finder::{Positions, Sequence};
+use crate::codec::sequence_finder::Positions;
 
 /// The encoder's tables but for the sequences and the literals.
 #[repr(C)]
@@ -30,12 +31,12 @@ const RAW: usize = 0;
 const RLE: usize = 1;
 const COMPRESSED: usize = 2;
 
-/// Writes a frame to the front of `out` and returns its length. `literals` is as long as `page`, at most 2^16
-/// bytes; `tables` is all zero.
+/// Writes a frame to the front of `out` and returns its length. `page`, at most 2^16 bytes, is taken apart into `sequences`
+/// and `literals`; `tables` is all zero.
 pub(super) fn frame(
     page: &[u8],
     sequences: &mut [Sequence],
-    literals: &mut [u8],
+    literals: &[u8],
     tables: &mut BlockTables,
     out: &mut [u8],
 ) -> Option<usize> {
@@ -57,7 +58,7 @@ pub(super) fn frame(
             *body.first_mut()? = first;
             (RLE, page.len(), 1)
         }
-        _ => match compressed(page, sequences, literals, tables, body) {
+        _ => match compressed(sequences, literals, tables, body) {
             Some(len) if len < page.len() => (COMPRESSED, len, len),
             _ => {
                 body.get_mut(..page.len())?.copy_from_slice(page);
@@ -73,22 +74,12 @@ pub(super) fn frame(
 
 /// Writes the content of a compressed block.
 fn compressed(
-    page: &[u8],
     sequences: &mut [Sequence],
-    literals: &mut [u8],
+    literals: &[u8],
     tables: &mut BlockTables,
     out: &mut [u8],
 ) -> Option<usize> {
-    let mut gathered = Output::new(literals);
-    let mut rest = page;
-    for sequence in sequences.iter() {
-        let (run, after) = rest.split_at_checked(usize::from(sequence.literals))?;
-        gathered.extend(run)?;
-        rest = after.get(usize::from(sequence.length)..)?;
-    }
-    gathered.extend(rest)?;
-    let count = gathered.len();
-    let len = literals_encode::encode(literals.get(..count)?, &mut tables.literals, out)?;
+    let len = literals_encode::encode(literals, &mut tables.literals, out)?;
     let sequences_len = sequences_encode::encode(sequences, &mut tables.sequences, out.get_mut(len..)?)?;
     len.checked_add(sequences_len)
 }

@@ -56,56 +56,74 @@ pub(super) const fn symbols_of_states(distribution: &Distribution) -> [u8; MAX_S
 pub(super) struct EncodeTable {
     /// The states of each symbol, ascending, those of the first symbol first.
     states: [u16; MAX_STATES],
-    /// Where the states of each symbol begin.
-    first: [u16; SYMBOLS],
-    /// How many states each symbol has.
-    shares: [u16; SYMBOLS],
+    steps: [Step; SYMBOLS],
     log: u32,
+}
+
+/// How a symbol comes before a state.
+#[repr(C)]
+#[derive(Debug, Clone, Copy, Default, FromBytes, IntoBytes, KnownLayout, Immutable)]
+struct Step {
+    /// Added to the state, this is the number of bits to write in its high half: they are `bits - 1` for states below
+    /// a threshold, `bits` from there on, and 2^16 `bits` less the threshold says both at once.
+    bits: u32,
+    /// Added to the state without those bits, this is the place in `states` (modulo 2^16).
+    place: u16,
+    /// The place of the symbol's first state.
+    first: u16,
 }
 
 impl EncodeTable {
     pub(super) fn build(&mut self, distribution: &Distribution) {
+        let log = distribution.log;
+        let mut next = [0u16; SYMBOLS];
         let mut first = 0;
-        for (symbol, &share) in distribution.shares.iter().enumerate() {
-            self.first[symbol] = first;
-            self.shares[symbol] = share.unsigned_abs();
-            first += share.unsigned_abs();
+        for ((&share, next), step) in distribution.shares.iter().zip(&mut next).zip(&mut self.steps) {
+            *next = first;
+            let share = share.unsigned_abs();
+            if share > 0 {
+                // States divided by 2^bits are to be at least the share, below twice the share.
+                let bits = if share == 1 { log } else { log - u32::from(share - 1).ilog2() };
+                *step = Step {
+                    bits: (bits << 16) - (u32::from(share) << bits),
+                    place: first.wrapping_sub(share),
+                    first,
+                };
+            }
+            first += share;
         }
         let symbols = symbols_of_states(distribution);
-        let mut next = self.first;
-        for (state, &symbol) in symbols[..1 << distribution.log].iter().enumerate() {
-            let next = &mut next[usize::from(symbol)];
-            self.states[usize::from(*next)] = state as u16;
+        for (&symbol, state) in symbols[..1 << log].iter().zip(1 << log..) {
+            let next = &mut next[usize::from(symbol) & (SYMBOLS - 1)];
+            self.states[usize::from(*next) & (MAX_STATES - 1)] = state;
             *next += 1;
         }
-        self.log = distribution.log;
+        self.log = log;
     }
 
     /// Makes the table of a code whose one symbol takes no bits.
     pub(super) fn build_single(&mut self, symbol: u8) {
-        self.states[0] = 0;
-        self.first[usize::from(symbol)] = 0;
-        self.shares[usize::from(symbol)] = 1;
+        self.states[0] = 1;
+        self.steps[usize::from(symbol) & (SYMBOLS - 1)] =
+            Step { bits: 0, place: 1u16.wrapping_neg(), first: 0 };
         self.log = 0;
     }
 
     /// The state that decodes to the last symbol. Of its states it is the one whose successor takes most
     /// bits, at least one: the end of a stream of weights is recognised by that bit missing.
     pub(super) fn start(&self, symbol: u8) -> u32 {
-        (1 << self.log) + u32::from(self.states[usize::from(self.first[usize::from(symbol)])])
+        let step = self.steps[usize::from(symbol) & (SYMBOLS - 1)];
+        u32::from(self.states[usize::from(step.first) & (MAX_STATES - 1)])
     }
 
-    /// Writes the bits that lead from a state of `symbol` to `state`, and returns that state of `symbol`.
-    pub(super) fn before(&self, state: u32, symbol: u8, out: &mut BitWriter<'_>) -> Option<u32> {
-        let symbol = usize::from(symbol);
-        let share = u32::from(self.shares[symbol]);
-        let mut bits = self.log - share.checked_ilog2()?;
-        if state >> bits < share {
-            bits -= 1;
-        }
-        out.put(state & ((1 << bits) - 1), bits)?;
-        let nth = (state >> bits) - share;
-        Some((1 << self.log) + u32::from(self.states[usize::from(self.first[symbol]) + nth as usize]))
+    /// Adds the bits that lead from a state of `symbol` to `state`, at most 9, and returns that state of `symbol`.
+    #[inline(always)]
+    pub(super) fn before(&self, state: u32, symbol: u8, out: &mut BitWriter<'_>) -> u32 {
+        let step = self.steps[usize::from(symbol) & (SYMBOLS - 1)];
+        let bits = (state.wrapping_add(step.bits) >> 16) & 15;
+        out.add(u64::from(state & ((1 << bits) - 1)), bits);
+        let place = ((state >> bits) as u16).wrapping_add(step.place);
+        u32::from(self.states[usize::from(place) & (MAX_STATES - 1)])
     }
 
     /// Writes the state that decoding begins with.

@@ -12,7 +12,7 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 use super::distribution::{Distribution, MIN_LOG, SYMBOLS};
 use super::fse::EncodeTable;
 use crate::codec::bit_writer::BitWriter;
-use crate::codec::code_lengths::code_lengths;
+use crate::codec::code_lengths::{Used, code_lengths};
 
 /// The longest code word, in bits.
 const MAX_BITS: u8 = 11;
@@ -25,6 +25,7 @@ const MAX_DESCRIPTION: usize = 128;
 #[derive(Debug, FromBytes, IntoBytes, KnownLayout, Immutable)]
 pub(super) struct HuffmanCode {
     counts: [u32; 256],
+    /// Each symbol's word, shifted left by 4, and its length.
     words: [u16; 256],
     lengths: [u8; 256],
     description: [u8; MAX_DESCRIPTION],
@@ -39,18 +40,17 @@ impl HuffmanCode {
         for &literal in literals {
             self.counts[usize::from(literal)] += 1;
         }
-        code_lengths(&self.counts, MAX_BITS, &mut self.lengths);
-        let last = self.lengths.iter().rposition(|&length| length > 0)?;
-        let longest = self.lengths.iter().copied().max()?;
-        if self.lengths.iter().filter(|&&length| length > 0).count() < 2 {
+        let used = Used::new(&self.counts);
+        if used.len() < 2 {
             return None;
         }
+        let bits = code_lengths(&used, MAX_BITS, &mut self.lengths);
+        let last = used.symbols().next_back()?;
+        let longest = self.lengths.iter().copied().max()?;
         let mut weights = self.lengths.map(|length| if length == 0 { 0 } else { longest + 1 - length });
         // The last weight is implied.
         self.description_len = self.describe(&mut weights[..last])? as u32;
         self.assign(longest);
-        let bits: u32 =
-            self.counts.iter().zip(&self.lengths).map(|(&count, &length)| count * u32::from(length)).sum();
         Some(self.description_len as usize + bits.div_ceil(8) as usize)
     }
 
@@ -65,15 +65,16 @@ impl HuffmanCode {
         for &length in self.lengths.iter().filter(|&&length| length > 0) {
             counts[usize::from(length)] += 1;
         }
-        let mut next = [0u16; MAX_BITS as usize + 1];
+        let mut next = [0u16; 16];
         let mut word = 0;
         for length in (1..=usize::from(longest)).rev() {
             next[length] = word;
             word = (word + counts[length]) >> 1;
         }
         for (word, &length) in self.words.iter_mut().zip(&self.lengths) {
-            *word = next[usize::from(length)];
-            next[usize::from(length)] += 1;
+            let next = &mut next[usize::from(length & 15)];
+            *word = *next << 4 | u16::from(length);
+            *next = next.wrapping_add(1);
         }
     }
 
@@ -107,11 +108,8 @@ impl HuffmanCode {
         if counts.iter().filter(|&&count| count > 0).count() < 2 {
             return None;
         }
-        let cost = |log| {
-            let distribution = Distribution::fit(&counts, log);
-            Some(distribution.stored_len() as u32 * 8 + distribution.cost(&counts)?)
-        };
-        let log = [MIN_LOG, MIN_LOG + 1].into_iter().min_by_key(|&log| cost(log).unwrap_or(u32::MAX))?;
+        // What a finer distribution saves, its description costs where there are few weights.
+        let log = if weights.len() < 64 { MIN_LOG } else { MIN_LOG + 1 };
         let distribution = Distribution::fit(&counts, log);
         self.weights_table.build(&distribution);
 
@@ -126,8 +124,9 @@ impl HuffmanCode {
             let state = &mut states[position & 1];
             *state = Some(match *state {
                 None => self.weights_table.start(weight),
-                Some(state) => self.weights_table.before(state, weight, &mut out)?,
+                Some(state) => self.weights_table.before(state, weight, &mut out),
             });
+            out.flush()?;
         }
         self.weights_table.finish(states[1]?, &mut out)?;
         self.weights_table.finish(states[0]?, &mut out)?;
@@ -138,10 +137,18 @@ impl HuffmanCode {
     /// Writes one stream to the front of `out` and returns its length and what follows it.
     pub(super) fn write<'a>(&self, literals: &[u8], out: &'a mut [u8]) -> Option<(usize, &'a mut [u8])> {
         let mut bits = BitWriter::new(out);
-        for &literal in literals.iter().rev() {
-            let symbol = usize::from(literal);
-            bits.put(u32::from(self.words[symbol]), u32::from(self.lengths[symbol]))?;
+        let add = |literal: u8, bits: &mut BitWriter<'_>| {
+            let word = self.words[usize::from(literal)];
+            bits.add(u64::from(word >> 4), u32::from(word & 15));
+        };
+        // Five words are at most 55 bits.
+        let (odd, fives) = literals.as_rchunks::<5>();
+        for five in fives.iter().rev() {
+            five.iter().rev().for_each(|&literal| add(literal, &mut bits));
+            bits.flush()?;
         }
+        odd.iter().rev().for_each(|&literal| add(literal, &mut bits));
+        bits.flush()?;
         bits.put(1, 1)?;
         bits.finish_and_split()
     }

@@ -18,6 +18,8 @@ mod sequences_decode;
 
 mod decode;
 
+mod sequences;
+
 mod huffman_encode;
 mod literals_encode;
 mod sequences_encode;
@@ -26,7 +28,8 @@ mod encode;
 
 use zerocopy::{FromBytes, FromZeros, IntoBytes};
 
-use super::sequence_finder::{Preferences, Sequence, find_sequences, max_sequences};
+use self::sequences::{Sequence, Sequences, max_sequences};
+use super::sequence_finder::{Preferences, find_sequences};
 use super::{DecodeError, DecodeScratch, MAX_PAGE_LEN, PageCodec};
 
 pub(super) use self::decode::Tables;
@@ -39,13 +42,8 @@ pub struct Zstd;
 /// `Magic_Number`, as stored.
 const MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
 
-const PREFERENCES: Preferences = Preferences {
-    max_length: 0xffff,
-    max_distance: 0xffff,
-    max_distance_of_three: 0x400,
-    long_enough: 48,
-    repeats: true,
-};
+const PREFERENCES: Preferences =
+    Preferences { max_distance: 0xffff, max_distance_of_three: 0x400, long_enough: 0, repeated: 4 };
 
 /// The bytes of the encoder's scratch that do not depend on the page.
 const FIXED_WORDS: usize = 7680;
@@ -67,8 +65,10 @@ impl PageCodec for Zstd {
             <[Sequence]>::mut_from_prefix_with_elems(rest, max_sequences(page.len())).ok()?;
         let literals = rest.get_mut(..page.len())?;
         tables.block.zero();
-        let found = find_sequences(page, &mut tables.positions, &PREFERENCES, sequences);
-        encode::frame(page, sequences.get_mut(..found)?, literals, &mut tables.block, out)
+        let mut parts = Sequences::new(sequences, literals);
+        find_sequences(page, &mut tables.positions, &PREFERENCES, &mut parts);
+        let (sequences, literals) = parts.finish();
+        encode::frame(page, sequences, literals, &mut tables.block, out)
     }
 
     fn decode(&self, src: &[u8], page: &mut [u8], scratch: &mut DecodeScratch) -> Result<(), DecodeError> {

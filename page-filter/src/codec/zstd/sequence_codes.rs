@@ -1,5 +1,11 @@
 //! The three kinds of codes that make a sequence, their baselines, extra bits and predefined distributions:
 //! RFC 8878, 3.1.1.3.2.1 and 3.1.1.3.2.2.
+#![expect(
+    clippy::arithmetic_side_effects,
+    clippy::as_conversions,
+    clippy::indexing_slicing,
+    reason = "tables are made when this is compiled; codes are below 64, values at most 2^17"
+)]
 
 use super::distribution::Distribution;
 
@@ -20,13 +26,48 @@ impl Kind {
         self.codes.len()
     }
 
-    /// The code of `value`, its extra bits and their number.
-    pub(super) fn code_of(&self, value: u32) -> (u8, u32, u32) {
-        let above = self.codes.partition_point(|&(least, _)| least <= value);
-        let code = above.saturating_sub(1);
-        let &(least, extra_bits) = self.codes.get(code).unwrap_or(&(0, 0));
-        (u8::try_from(code).unwrap_or(0), value.saturating_sub(least), u32::from(extra_bits))
+    /// The code of each small value.
+    const fn small<const COUNT: usize>(codes: &[(u32, u8)], first: u32) -> [u8; COUNT] {
+        let mut small = [0; COUNT];
+        let mut code = 0;
+        let mut value = 0;
+        while value < COUNT {
+            while code + 1 < codes.len() && codes[code + 1].0 as usize <= value + first as usize {
+                code += 1;
+            }
+            small[value] = code as u8;
+            value += 1;
+        }
+        small
     }
+
+    /// The bits that follow the code of `value`, and how many they are.
+    #[inline(always)]
+    pub(super) fn extra(&self, code: u8, value: u32) -> (u64, u32) {
+        let (least, extra_bits) = self.codes.get(usize::from(code)).copied().unwrap_or((value, 0));
+        (u64::from(value.wrapping_sub(least)), u32::from(extra_bits))
+    }
+}
+
+/// The code of a number of literals, at most 2^16: above 63 one for each power of two.
+#[inline(always)]
+pub(super) fn literals_code(literals: u32) -> u8 {
+    const SMALL: [u8; 64] = Kind::small(LITERAL_LENGTHS.codes, 0);
+    SMALL.get(literals as usize).copied().unwrap_or_else(|| literals.ilog2() as u8 + 19)
+}
+
+/// The code of a match's length, 3 to 2^16: above 130 one for each power of two.
+#[inline(always)]
+pub(super) fn length_code(length: u32) -> u8 {
+    const SMALL: [u8; 128] = Kind::small(MATCH_LENGTHS.codes, 3);
+    let more = length.saturating_sub(3);
+    SMALL.get(more as usize).copied().unwrap_or_else(|| more.ilog2() as u8 + 36)
+}
+
+/// The code of an offset value, at least 1.
+#[inline(always)]
+pub(super) fn offset_code(value: u32) -> u8 {
+    (value | 1).ilog2() as u8
 }
 
 /// Numbers of literals.
@@ -114,16 +155,20 @@ impl RepeatOffsets {
         Some(offset)
     }
 
-    /// The offset value for `offset`, after `literals` literals.
+    /// The offset value for `offset`, after `literals` literals. Only the latest offset, after literals, and the second
+    /// one are ever repeated: the others seldom would be.
+    #[inline(always)]
     pub(super) fn value(&mut self, offset: u32, literals: u32) -> u32 {
-        let [first, second, third] = self.0;
-        let candidates =
-            if literals > 0 { [first, second, third] } else { [second, third, first.wrapping_sub(1)] };
-        let repeated = [1, 2, 3].into_iter().zip(candidates).find(|&(_, candidate)| candidate == offset);
-        let value = repeated.map_or(offset.saturating_add(3), |(value, _)| value);
-        // Both sides keep the same three offsets.
-        let _ = self.offset(value, literals);
-        value
+        let [first, second, _] = self.0;
+        if offset == first && literals > 0 {
+            return 1;
+        }
+        if offset == second {
+            self.0 = [second, first, self.0[2]];
+            return if literals > 0 { 2 } else { 1 };
+        }
+        self.0 = [offset, first, second];
+        offset + 3
     }
 }
 

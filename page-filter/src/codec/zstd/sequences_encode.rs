@@ -11,10 +11,15 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 use super::distribution::{Distribution, MIN_LOG, SYMBOLS};
 use super::fse::EncodeTable;
-use super::sequence_codes::{Kind, LITERAL_LENGTHS, MATCH_LENGTHS, OFFSETS, RepeatOffsets};
+use super::sequence_codes::{
+    Kind, LITERAL_LENGTHS, MATCH_LENGTHS, OFFSETS, RepeatOffsets, length_code, literals_code, offset_code,
+};
+use super::sequences::Sequence;
 use crate::codec::bit_writer::BitWriter;
 use crate::codec::cursor::Output;
-use crate::codec::sequence_finder::Sequence;
+
+/// So few sequences may be coded best with the predefined distributions.
+const FEW: u32 = 64;
 
 /// One kind of value: how often each code occurs, and the code's table.
 #[repr(C)]
@@ -49,9 +54,9 @@ pub(super) fn encode(sequences: &mut [Sequence], codes: &mut SequenceCodes, out:
     let mut repeats = RepeatOffsets::START;
     for sequence in &mut *sequences {
         sequence.distance = repeats.value(sequence.distance, u32::from(sequence.literals));
-        codes.literal_lengths.count(&LITERAL_LENGTHS, u32::from(sequence.literals));
-        codes.offsets.count(&OFFSETS, sequence.distance);
-        codes.match_lengths.count(&MATCH_LENGTHS, u32::from(sequence.length));
+        codes.literal_lengths.count(literals_code(u32::from(sequence.literals)));
+        codes.offsets.count(offset_code(sequence.distance));
+        codes.match_lengths.count(length_code(u32::from(sequence.length)));
     }
     head.push(0)?;
     let literal_lengths = codes.literal_lengths.choose(&LITERAL_LENGTHS, &mut head)?;
@@ -64,9 +69,9 @@ pub(super) fn encode(sequences: &mut [Sequence], codes: &mut SequenceCodes, out:
 }
 
 impl Codes {
-    fn count(&mut self, kind: &Kind, value: u32) {
-        let (code, _, _) = kind.code_of(value);
-        self.counts[usize::from(code)] += 1;
+    #[inline(always)]
+    fn count(&mut self, code: u8) {
+        self.counts[usize::from(code) & (SYMBOLS - 1)] += 1;
     }
 
     /// Chooses the cheapest distribution, writes its description and returns its mode.
@@ -80,65 +85,68 @@ impl Codes {
             return Some(1);
         }
         let total: u32 = self.counts.iter().sum();
-        let max_log = kind.max_log.min(total.ilog2() + 2);
-        let logs = (MIN_LOG..=max_log).filter(|&log| distinct <= 1 << log);
-        let fitted = logs
-            .filter_map(|log| {
-                let distribution = Distribution::fit(&self.counts, log);
-                let cost = distribution.cost(&self.counts)? + 8 * distribution.stored_len() as u32;
-                Some((cost, distribution))
-            })
-            .min_by_key(|&(cost, _)| cost);
-        match (fitted, kind.predefined.cost(&self.counts)) {
-            (Some((cost, distribution)), predefined)
-                if predefined.is_none_or(|predefined| cost < predefined) =>
-            {
-                let mut stored = [0; SYMBOLS];
-                let mut bits = BitWriter::new(&mut stored);
-                distribution.for_each_field(|value, count| bits.put(value, count))?;
-                let len = bits.finish()?;
-                out.extend(&stored[..len])?;
-                self.table.build(&distribution);
-                Some(2)
-            }
-            (_, predefined) => {
-                predefined?;
-                self.table.build(&kind.predefined);
-                Some(0)
-            }
+        // As fine as the numbers are worth: some four occurrences for each state.
+        let log = (total.max(4).ilog2() - 2).clamp(MIN_LOG, kind.max_log).max(distinct.ilog2() + 1);
+        let distribution = Distribution::fit(&self.counts, log);
+        let mut stored = [0; SYMBOLS];
+        let mut bits = BitWriter::new(&mut stored);
+        distribution.for_each_field(|value, count| bits.put(value, count))?;
+        let len = bits.finish()?;
+        // Only few codes can be worth less than the description of their own distribution.
+        if total < FEW
+            && let Some(predefined) = kind.predefined.cost(&self.counts)
+            && predefined <= distribution.cost(&self.counts)? + 8 * len as u32
+        {
+            self.table.build(&kind.predefined);
+            return Some(0);
         }
+        out.extend(&stored[..len])?;
+        self.table.build(&distribution);
+        Some(2)
     }
 }
 
 impl SequenceCodes {
     /// Writes the sequences from the last to the first, as they are read from the end.
     fn write(&self, sequences: &[Sequence], mut out: BitWriter<'_>) -> Option<usize> {
-        let mut states: Option<[u32; 3]> = None;
-        for sequence in sequences.iter().rev() {
-            let literals = LITERAL_LENGTHS.code_of(u32::from(sequence.literals));
-            let offset = OFFSETS.code_of(sequence.distance);
-            let length = MATCH_LENGTHS.code_of(u32::from(sequence.length));
-            states = Some(match states {
-                None => [
-                    self.offsets.table.start(offset.0),
-                    self.match_lengths.table.start(length.0),
-                    self.literal_lengths.table.start(literals.0),
-                ],
-                Some([offset_state, length_state, literals_state]) => [
-                    self.offsets.table.before(offset_state, offset.0, &mut out)?,
-                    self.match_lengths.table.before(length_state, length.0, &mut out)?,
-                    self.literal_lengths.table.before(literals_state, literals.0, &mut out)?,
-                ],
-            });
-            for (_, extra, extra_bits) in [literals, length, offset] {
-                out.put(extra, extra_bits)?;
-            }
+        let (last, before) = sequences.split_last()?;
+        let (literals, offset, length) = codes_of(last);
+        let mut offset_state = self.offsets.table.start(offset);
+        let mut length_state = self.match_lengths.table.start(length);
+        let mut literals_state = self.literal_lengths.table.start(literals);
+        add_extra(last, &mut out)?;
+        for sequence in before.iter().rev() {
+            let (literals, offset, length) = codes_of(sequence);
+            offset_state = self.offsets.table.before(offset_state, offset, &mut out);
+            length_state = self.match_lengths.table.before(length_state, length, &mut out);
+            literals_state = self.literal_lengths.table.before(literals_state, literals, &mut out);
+            add_extra(sequence, &mut out)?;
         }
-        let [offset_state, length_state, literals_state] = states?;
         self.match_lengths.table.finish(length_state, &mut out)?;
         self.offsets.table.finish(offset_state, &mut out)?;
         self.literal_lengths.table.finish(literals_state, &mut out)?;
         out.put(1, 1)?;
         out.finish()
     }
+}
+
+/// The codes of the three values: literals, offset, length.
+#[inline(always)]
+fn codes_of(sequence: &Sequence) -> (u8, u8, u8) {
+    let literals = literals_code(u32::from(sequence.literals));
+    (literals, offset_code(sequence.distance), length_code(u32::from(sequence.length)))
+}
+
+/// Adds the three values' extra bits, at most 16 each, to at most 26 bits, and flushes.
+#[inline(always)]
+fn add_extra(sequence: &Sequence, out: &mut BitWriter<'_>) -> Option<()> {
+    let (literals, offset, length) = codes_of(sequence);
+    let (extra, bits) = LITERAL_LENGTHS.extra(literals, u32::from(sequence.literals));
+    out.add(extra, bits);
+    out.flush()?;
+    let (extra, bits) = MATCH_LENGTHS.extra(length, u32::from(sequence.length));
+    out.add(extra, bits);
+    let offset_bits = u32::from(offset);
+    out.add(u64::from(sequence.distance) & ((1 << offset_bits) - 1), offset_bits);
+    out.flush()
 }

@@ -1,0 +1,69 @@
+//! Code words from code lengths: RFC 1951, 3.2.2.
+#![expect(
+    clippy::arithmetic_side_effects,
+    clippy::as_conversions,
+    clippy::indexing_slicing,
+    reason = "code lengths are at most 15 and masked, extra bits at most 13"
+)]
+
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
+
+use crate::codec::bit_writer::BitWriter;
+use crate::codec::code_lengths::Used;
+
+/// A symbol's word in the low 16 bits, its first bit lowest; its length in the next 8; the length with the extra bits
+/// in the last 8.
+#[repr(transparent)]
+#[derive(Debug, Clone, Copy, Default, FromBytes, IntoBytes, KnownLayout, Immutable)]
+pub(super) struct CodeWord(u32);
+
+impl CodeWord {
+    /// Adds the word and its extra bits, at most 28 in all.
+    #[inline(always)]
+    pub(super) fn write(self, extra: u32, out: &mut BitWriter<'_>) {
+        let value = u64::from(self.0 & 0xffff) | u64::from(extra) << ((self.0 >> 16) & 63);
+        out.add(value, self.0 >> 24);
+    }
+}
+
+/// Gives each symbol of `used` its word; its length is in `lengths`, the number of its extra bits in `extra_bits`.
+#[inline(always)]
+pub(super) fn assign(used: &Used, lengths: &[u8], extra_bits: &[u8], words: &mut [CodeWord]) {
+    let mut counts = [0u32; 16];
+    for symbol in used.symbols() {
+        counts[usize::from(lengths[symbol] & 15)] += 1;
+    }
+    let mut next = [0u32; 16];
+    for length in 1..16 {
+        next[length] = (next[length - 1] + counts[length - 1]) << 1;
+    }
+    for symbol in used.symbols() {
+        let length = u32::from(lengths[symbol] & 15);
+        let next = &mut next[length as usize];
+        words[symbol] = CodeWord::new(*next, length, extra_bits[symbol]);
+        *next += 1;
+    }
+}
+
+impl CodeWord {
+    /// The word of `length` bits, at most 15, that is `bits` read from its first bit on.
+    #[inline(always)]
+    pub(super) const fn new(bits: u32, length: u32, extra_bits: u8) -> Self {
+        Self(reversed(bits) >> (16 - length) | length << 16 | (length + extra_bits as u32) << 24)
+    }
+}
+
+/// The low 16 bits in the opposite order.
+#[inline(always)]
+const fn reversed(bits: u32) -> u32 {
+    const BYTES: [u8; 256] = {
+        let mut bytes = [0; 256];
+        let mut byte = 0;
+        while byte < 256 {
+            bytes[byte] = (byte as u8).reverse_bits();
+            byte += 1;
+        }
+        bytes
+    };
+    (BYTES[(bits & 0xff) as usize] as u32) << 8 | BYTES[(bits >> 8 & 0xff) as usize] as u32
+}
