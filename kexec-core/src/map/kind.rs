@@ -119,8 +119,8 @@ pub enum RangeKind {
     /// RAM that the kernel uses freely: `System RAM`.
     SystemRam,
     /// RAM that a driver brought and may take away: `System RAM (kmem)`, `System RAM (virtio_mem)`. Part of a dump; the
-    /// next kernel is told of what lies beneath, and finds the RAM through the driver, so it is no place for one
-    /// (`IORESOURCE_SYSRAM_DRIVER_MANAGED`, `include/linux/ioport.h`, Linux 6.12).
+    /// next kernel is told of what lies beneath (a capture kernel of persistent memory alone), and finds the RAM through
+    /// the driver, so it is no place for one (`IORESOURCE_SYSRAM_DRIVER_MANAGED`, `include/linux/ioport.h`, Linux 6.12).
     DriverManagedRam(Beneath),
     /// RAM that holds what must stay in place (`reserved` below `System RAM` in `/proc/iomem`, a device tree's
     /// reservations): part of a dump, no place for a kernel.
@@ -183,7 +183,8 @@ impl Beneath {
 }
 
 impl RangeKind {
-    /// Every kind but driver-managed RAM, of which `/proc/iomem` alone tells. Where a firmware's entries overlap, the kind that stands later here holds.
+    /// Every kind but driver-managed RAM, of which `/proc/iomem` alone tells. Where a firmware's entries overlap, the kind
+    /// that stands later here holds.
     ///
     /// Source: `e820__update_table` (Linux 6.12): the highest type number wins.
     pub const ALL: [Self; 10] = [

@@ -31,7 +31,8 @@ pub(super) struct Capture {
 /// The memory that a kernel is told of, in ascending order; ranges of one kind that touch are one.
 ///
 /// A capture kernel may use low memory and the crash regions, but not the elfcorehdr and the backup of low memory; it is
-/// told of all memory that is no RAM. Any other kernel is told of the machine as it is. RAM that a driver brought is
+/// told of all memory that is no RAM but the soft reserved: its driver would make RAM of that and write there, where the
+/// crashed kernel may have had RAM too. Any other kernel is told of the machine as it is. RAM that a driver brought is
 /// told as what firmware says of it.
 #[derive(Debug, Clone)]
 pub struct Told<'a> {
@@ -55,15 +56,16 @@ impl<'a> Told<'a> {
                 return Some(Range::new(free, RangeKind::SystemRam));
             }
             let range = *self.ranges.next()?;
-            match range.kind {
-                RangeKind::DriverManagedRam(beneath) => {
-                    if let Some(kind) = beneath.kind() {
-                        return Some(Range { kind, ..range });
-                    }
-                }
-                kind if !kind.is_ram() => return Some(range),
+            let kind = match range.kind {
+                RangeKind::DriverManagedRam(beneath) => beneath.kind(),
+                kind => Some(kind),
+            };
+            match kind {
+                None => {}
+                Some(RangeKind::SoftReserved) if self.capture.is_some() => {}
+                Some(kind) if !kind.is_ram() => return Some(Range { kind, ..range }),
                 _ if self.capture.is_none() => return Some(Range { kind: RangeKind::SystemRam, ..range }),
-                RangeKind::CrashKernel => self.left = range.span(),
+                Some(RangeKind::CrashKernel) => self.left = range.span(),
                 _ => {
                     let low = range.span().intersection(LOW_MEMORY);
                     if !low.is_empty() {
