@@ -8,6 +8,7 @@ use crate::image::{self, Image};
 use crate::map::Span;
 use crate::object::{self, Object};
 use crate::segment::{Fixed, Mutable, PAGE, SegmentKind};
+use crate::{Error, Field};
 
 use super::blocks::{boot_block, len_of};
 use super::kernel::{Kernel, offset_by, too_large};
@@ -62,6 +63,10 @@ fn place_backup(layout: &mut Layout<'_>, backup: Option<Backup>) -> Result<Span,
     let memsz = backup.source.len();
     let len = memsz.checked_next_multiple_of(PAGE);
     let limits = len.and_then(|len| Span::with_len(backup.copy.0, len)).ok_or(too_large(memsz))?;
+    // The purgatory would copy nothing, and the dump hold what the capture kernel wrote there.
+    if limits.overlaps(backup.source) {
+        return Err(Error::Unsupported { field: Field::BackupRegion, value: backup.copy.0 }.into());
+    }
     let kind = SegmentKind::Mutable(Mutable::Backup);
     layout.place(Part { kind, memsz, align: 1, limits, reason: Reason::Backup }, Source::Input(&[]), 0)?;
     Ok(limits)

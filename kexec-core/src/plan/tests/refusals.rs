@@ -196,6 +196,16 @@ fn a_purgatory_that_knows_no_backup() {
     assert_eq!(refused(&inputs), error.into());
 }
 
+#[test]
+fn a_backup_over_what_it_copies() {
+    let copy = 0x26f6_1000;
+    for (start, end) in [(copy - 0x1000, copy + 1), (copy + 0xfff, copy + 0x1000), (copy, 0x2700_0000)] {
+        let backup = Some(Backup { source: Span::new(start, end), copy: PhysAddr(copy) });
+        let error = Error::Unsupported { field: Field::BackupRegion, value: copy };
+        assert_eq!(refused(&Inputs { backup, ..Inputs::new(SMALL) }), error.into(), "{start:#x}");
+    }
+}
+
 /// Damaged and cut-off inputs are refused or planned; nothing panics.
 #[test]
 fn damaged_inputs() {
