@@ -9,8 +9,6 @@ use vmcore_format::elf::{
 };
 use vmcore_format::{Class, Layout, PhysAddr, VirtAddr};
 
-/// The unit of `elfcorehdr=` and of the segment, in bytes.
-const PAGE_LEN: u64 = 4096;
 /// The first address that class 32 cannot hold.
 const LIMIT_32: u64 = 1 << 32;
 
@@ -71,9 +69,6 @@ pub struct Builder<'a> {
     pub exclude: &'a [Span],
     /// Low memory that is found elsewhere after the crash.
     pub backup: Option<Backup>,
-    /// Bytes of program headers that the kernel may grow the header to when CPUs and memory come:
-    /// `/sys/kernel/crash_elfcorehdr_size`, or 0 without hotplug support.
-    pub room: u64,
 }
 
 /// What a header does without, because it was not known: a capture kernel and dump tools accept it, but with less to
@@ -145,19 +140,6 @@ impl Builder<'_> {
     /// As [`encode`](Self::encode), but for the buffer.
     pub fn encoded_len(&self) -> Result<u64, Error> {
         Ok(Header::core(self.layout, self.e_machine, self.phnum()?).headers_len())
-    }
-
-    /// The length of the header with all of its room, in bytes, in whole pages: `memsz` of its segment.
-    ///
-    /// # Errors
-    /// As [`encode`](Self::encode), but for the buffer; [`Error::Unsupported`] for a room that is no length.
-    pub fn memory_len(&self) -> Result<u64, Error> {
-        let empty = Header::core(self.layout, self.e_machine, 0).headers_len();
-        let grown = if self.room == 0 { Some(0) } else { self.room.checked_add(empty) };
-        let needed = self.encoded_len()?;
-        grown
-            .and_then(|grown| grown.max(needed).checked_next_multiple_of(PAGE_LEN))
-            .ok_or(Error::Unsupported { field: Field::EPhnum, value: self.room })
     }
 
     /// Writes the header to the front of `buf` and answers with its length in bytes. The rest of `buf` is not touched.

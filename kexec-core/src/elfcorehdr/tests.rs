@@ -34,7 +34,6 @@ fn builder<'a>(layout: Layout, e_machine: u16, ram: &'a MemoryMap<'a>) -> Builde
         ram,
         exclude: &[],
         backup: None,
-        room: 0,
     }
 }
 
@@ -328,23 +327,6 @@ fn exclusions_at_random() {
             units.fill(true);
         }
         assert_eq!(found, units);
-    }
-}
-
-#[test]
-fn room_for_what_comes_later() {
-    let mut table = [Range::EMPTY; 1];
-    let ram = map(&mut table, &[(0x10_0000, 0x20_0000, SystemRam)]);
-    let plain = builder(Layout::LE64, EM_X86_64, &ram);
-    assert_eq!((plain.encoded_len(), plain.memory_len()), (Ok(120), Ok(4096)));
-    // Debian's kernels: 2 + 8192 + 8192 program headers, no ELF header counted; a segment of 0xe1000 bytes.
-    let grown = Builder { room: 917_616, ..plain };
-    assert_eq!((grown.encoded_len(), grown.memory_len()), (Ok(120), Ok(0xe_1000)));
-    assert_eq!(Builder { room: 4096, ..plain }.memory_len(), Ok(8192));
-    assert_eq!(Builder { room: 4032, ..plain }.memory_len(), Ok(4096));
-    for room in [u64::MAX, u64::MAX - 64, u64::MAX - 4096] {
-        let error = Builder { room, ..plain }.memory_len();
-        assert_eq!(error, Err(Error::Unsupported { field: Field::EPhnum, value: room }));
     }
 }
 

@@ -5,10 +5,12 @@ use std::ffi::CString;
 use std::fs::{self, File};
 use std::path::Path;
 
-use host::kexec::{self, Call, Kind, State};
-use kexec_core::image::{self, Image};
+use host::kexec::{self, Call, Kind, Running, State};
+use kexec_core::image::{self, Image, xloadflags};
+use kexec_core::plan::PlanError;
 
 use super::args::ImageArgs;
+use super::machine::Paging;
 use super::state;
 use crate::exit::{Exit, Failure};
 
@@ -76,7 +78,8 @@ fn would_lose(image: &ImageArgs, line: &str, kind: Kind) -> Result<Option<String
     }
     let path = &image.kernel;
     let bytes = fs::read(path).map_err(|error| Failure::with_path(path, &error))?;
-    Ok(x86_64_would_refuse(&bytes, line.len()).map(|why| {
+    let five_level = Paging::of_running(&Running::here()).five_level;
+    Ok(x86_64_would_refuse(&bytes, line.len(), five_level).map(|why| {
         let path = path.display();
         format!("{path}: {why}; the crash kernel that is loaded stays (kcap unload -p forgets it)")
     }))
@@ -87,7 +90,7 @@ fn would_lose(image: &ImageArgs, line: &str, kind: Kind) -> Result<Option<String
 const ELFCOREHDR_LEN: usize = 30;
 
 /// `bzImage64_probe` and `bzImage64_load` of the same file, as far as they look at the image and the command line's length.
-fn x86_64_would_refuse(kernel: &[u8], line_len: usize) -> Option<String> {
+fn x86_64_would_refuse(kernel: &[u8], line_len: usize, five_level: bool) -> Option<String> {
     let bzimage = match image::identify(kernel) {
         Err(error) => return Some(error.to_string()),
         Ok(Image::BzImage(bzimage)) => bzimage,
@@ -95,6 +98,12 @@ fn x86_64_would_refuse(kernel: &[u8], line_len: usize) -> Option<String> {
     };
     if let Err(error) = bzimage.entry_64() {
         return Some(error.to_string());
+    }
+    if !bzimage.can_be_loaded_above_4g() {
+        return Some("kexec_file_load takes no kernel that must lie below 4 GiB".into());
+    }
+    if five_level && !bzimage.header().has_xloadflags(xloadflags::FIVE_LEVEL) {
+        return Some(PlanError::FiveLevelPaging.to_string());
     }
     // The kernel counts the NUL.
     let len = line_len.saturating_add(1).saturating_add(ELFCOREHDR_LEN);
@@ -132,12 +141,22 @@ mod tests {
     #[test]
     fn what_the_kernel_would_refuse_is_found_before_it_forgets() {
         let image = bzimage();
-        assert_eq!(x86_64_would_refuse(&image, 255 - 31), None);
-        assert!(x86_64_would_refuse(&image, 255 - 30).is_some_and(|why| why.contains("too long")));
-        assert!(x86_64_would_refuse(b"not a kernel", 0).is_some());
-        assert!(x86_64_would_refuse(image.get(..700).unwrap_or_default(), 0).is_some());
-        let mut narrow = image;
-        narrow.splice(0x236..0x238, [0, 0]);
-        assert!(x86_64_would_refuse(&narrow, 0).is_some());
+        assert_eq!(x86_64_would_refuse(&image, 255 - 31, true), None);
+        assert!(x86_64_would_refuse(&image, 255 - 30, true).is_some_and(|why| why.contains("too long")));
+        assert!(x86_64_would_refuse(b"not a kernel", 0, false).is_some());
+        assert!(x86_64_would_refuse(image.get(..700).unwrap_or_default(), 0, false).is_some());
+    }
+
+    #[test]
+    fn the_kernel_asks_for_these_flags_of_an_image() {
+        let refused = |xloadflags: u8, five_level| {
+            let mut image = bzimage();
+            image.splice(0x236..0x238, [xloadflags, 0]);
+            x86_64_would_refuse(&image, 0, five_level)
+        };
+        assert_eq!((refused(0x23, true), refused(0x03, false)), (None, None));
+        assert!(refused(0x22, false).is_some());
+        assert!(refused(0x21, false).is_some_and(|why| why.contains("4 GiB")));
+        assert!(refused(0x03, true).is_some_and(|why| why.contains("5-level")));
     }
 }

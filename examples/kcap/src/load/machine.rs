@@ -63,15 +63,17 @@ pub(crate) struct Efi {
 impl Machine {
     /// Of `/proc` and `/sys` in a folder.
     pub(crate) fn read(root: &Path) -> Result<Self, Failure> {
+        let iomem_path = root.join("proc/iomem");
+        let iomem = Running::below(root).iomem().map_err(|error| Failure::with_path(&iomem_path, &error))?;
+        Ok(Self { iomem, iomem_path, ..Self::without_iomem(root) })
+    }
+
+    /// Everything but `/proc/iomem`: what is not in the folder is not known.
+    fn without_iomem(root: &Path) -> Self {
         let running = Running::below(root);
-        let path = root.join("proc/iomem");
-        let iomem = running.iomem().map_err(|error| Failure::with_path(&path, &error))?;
-        let cpuinfo = running.read("proc/cpuinfo").unwrap_or_default();
         let line = running.command_line().unwrap_or_default();
-        let paging = Paging::of(&String::from_utf8_lossy(&cpuinfo), &String::from_utf8_lossy(&line));
+        let paging = Paging::of_running(&running);
         let mut machine = Self {
-            iomem,
-            iomem_path: path,
             notes: running.crash_notes().iter().map(|notes| note(notes.area)).collect(),
             vmcoreinfo: running.vmcoreinfo().map(note),
             boot_params: running.boot_params(),
@@ -86,7 +88,7 @@ impl Machine {
             ..Self::default()
         };
         machine.virtual_addresses(&running);
-        Ok(machine)
+        machine
     }
 
     /// Of files: a copy of `/proc` and `/sys`, if any, and single files in the place of its own.
@@ -98,7 +100,7 @@ impl Machine {
     ) -> Result<Self, Failure> {
         let mut machine = match (root, iomem) {
             (Some(root), None) => Self::read(root)?,
-            (Some(root), Some(_)) => Self::read(root).unwrap_or_default(),
+            (Some(root), Some(_)) => Self::without_iomem(root),
             (None, _) => Self::default(),
         };
         if let Some(path) = iomem {
@@ -185,7 +187,6 @@ impl Machine {
         &'a self,
         map: &'a MemoryMap<'a>,
         kernel: KernelImage,
-        room: u64,
         backup: Option<Backup>,
     ) -> Builder<'a> {
         Builder {
@@ -198,7 +199,6 @@ impl Machine {
             ram: map,
             exclude: if backup.is_some() { &[] } else { &[Builder::LOW_MEMORY] },
             backup,
-            room,
         }
     }
 
@@ -272,12 +272,18 @@ fn firmware(running: &Running, line: &str) -> Vec<FirmwareEntry> {
 }
 
 /// How the running kernel maps memory.
-struct Paging {
-    five_level: bool,
+pub(super) struct Paging {
+    pub(super) five_level: bool,
     gib_pages: bool,
 }
 
 impl Paging {
+    pub(super) fn of_running(running: &Running) -> Self {
+        let cpuinfo = running.read("proc/cpuinfo").unwrap_or_default();
+        let line = running.command_line().unwrap_or_default();
+        Self::of(&String::from_utf8_lossy(&cpuinfo), &String::from_utf8_lossy(&line))
+    }
+
     /// By the text of `/proc/cpuinfo` and the kernel's command line, with which it does less than the CPU can.
     fn of(cpuinfo: &str, line: &str) -> Self {
         let flags = cpuinfo.lines().find(|line| line.starts_with("flags")).unwrap_or_default();

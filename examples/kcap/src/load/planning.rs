@@ -62,7 +62,7 @@ pub(crate) fn with_plan<T>(
         let (mut header, mut omitted, mut backup) = (Vec::new(), None, None);
         if kind == Kind::Crash {
             backup = machine.backup(map, limits)?;
-            (header, omitted) = elfcorehdr(machine, map, kernel, upkeep, backup)?;
+            (header, omitted) = elfcorehdr(machine, map, kernel, backup)?;
         }
         let load = match kind {
             Kind::Crash => Load::Crash(Elfcorehdr { bytes: &header, upkeep, backup }),
@@ -111,14 +111,9 @@ fn elfcorehdr(
     machine: &Machine,
     map: &MemoryMap<'_>,
     kernel: KernelImage,
-    upkeep: Upkeep,
     backup: Option<Backup>,
 ) -> Result<(Vec<u8>, Option<Omitted>), Failure> {
-    let room = match upkeep {
-        Upkeep::Kernel { room } => room,
-        Upkeep::Reload => 0,
-    };
-    let builder = machine.elfcorehdr(map, kernel, room, backup);
+    let builder = machine.elfcorehdr(map, kernel, backup);
     let failure = |error| Failure::new(format!("elfcorehdr: {error}"));
     let len = builder.encoded_len().map_err(failure)?;
     let mut bytes = vec![0; usize::try_from(len).unwrap_or(usize::MAX)];
