@@ -144,6 +144,7 @@ impl fmt::Display for Reason {
             }
             Self::Backup => "the elfcorehdr says that low memory is there",
             Self::AboveLowMemory => "above 16 MiB, which the kernel may want for itself",
+            Self::NextToTheLast => "it goes with the segment before it",
         })
     }
 }

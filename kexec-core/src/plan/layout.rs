@@ -34,6 +34,8 @@ pub enum Reason {
     Backup,
     /// Anywhere above the memory of old boot loaders.
     AboveLowMemory,
+    /// It belongs to the segment before it, which has its place.
+    NextToTheLast,
 }
 
 /// Where a segment could be.
@@ -134,7 +136,7 @@ impl<'a> Layout<'a> {
         let want = Want { size: memsz, align, limits, direction };
         let ram = self.ram().take_while(|_| self.region.is_none());
         let mem = hole::find(ram.chain(self.region), &taken, want).ok_or(no_room)?;
-        let placement = Placement { align, limits, direction, reason: part.reason };
+        let mut placement = Placement { align, limits, direction, reason: part.reason };
         let mut at = mem;
         for piece in pieces {
             let memsz = piece.memsz.checked_next_multiple_of(PAGE).ok_or(no_room)?;
@@ -143,6 +145,13 @@ impl<'a> Layout<'a> {
             let count = len_of(SEGMENT_MAX).saturating_add(1);
             self.segments.push(segment).map_err(|_| Refusal::TooManySegments { count })?;
             at = at.checked_add(memsz).ok_or(no_room)?;
+            let limits = Span { start: at, ..limits };
+            placement = Placement {
+                align: PAGE,
+                limits,
+                direction: Direction::BottomUp,
+                reason: Reason::NextToTheLast,
+            };
         }
         Ok(mem)
     }

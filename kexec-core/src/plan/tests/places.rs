@@ -9,7 +9,7 @@ use vmcore_format::PhysAddr;
 use crate::check;
 use crate::elfcorehdr::Backup;
 use crate::map::{Beneath, RangeKind, Span};
-use crate::plan::{Plan, Upkeep, low_memory_backup};
+use crate::plan::{Placement, Plan, Upkeep, low_memory_backup};
 
 /// The name, address, memory and bytes of every segment.
 fn places(plan: &Plan<'_>) -> Vec<(&'static str, u64, u64, u64)> {
@@ -212,7 +212,18 @@ fn a_vmlinux_is_placed_by_its_program_headers() {
     assert_eq!(kernels(&crash), at(0x23c0_0000));
     crash.with(|request| {
         let mut line = [0; 2048];
-        assert_eq!(Plan::new(request, &mut line).unwrap().kernel_entry().0, 0x23c0_0b53);
+        let plan = Plan::new(request, &mut line).unwrap();
+        assert_eq!(plan.kernel_entry().0, 0x23c0_0b53);
+        let text: Vec<String> = plan.explain().map(|line| line.to_string()).collect();
+        let second = "kernel: 0x25800000..0x25edd000, 0x8 bytes of 0x6dd000, lowest free multiple of 0x1000 in \
+            0x25800000..0x27000000: it goes with the segment before it";
+        assert!(text.iter().any(|line| line == second), "{text:#?}");
+        // What is explained is so.
+        let explained = |s: &crate::plan::Segment<'_>| {
+            let Placement { align, limits, .. } = s.placement;
+            s.extent.mem.0.is_multiple_of(align) && limits.intersection(s.span()) == s.span()
+        };
+        assert!(plan.segments().iter().all(explained), "{text:#?}");
     });
     let high = Inputs { kernel: vmlinux(true), ..Inputs::new(HIGH) };
     assert!(kernels(&high)[0].0 > 1 << 32);
