@@ -5,9 +5,9 @@
 //! kernel. State of the kernel's entry (`Documentation/arch/x86/boot.rst`, "64-bit boot protocol"): the same, with
 //! CS 0x10, DS, ES and SS 0x18, and rsi at `boot_params`.
 //!
-//! The object uses its own sections, the regions and the backup of its parameters, the ports of a UART, the text screen and the
-//! ports of a reset, and nothing else. It is the one place of the project's loader that needs `unsafe`: it is the
-//! bottom of the stack.
+//! The object uses its own sections, the regions and the backup of its parameters, the ports of a UART, the text screen
+//! and the ports of a reset, and nothing else. It is the one place of the project's loader that needs `unsafe`: it is
+//! the bottom of the stack.
 #![no_std]
 
 mod entry;
@@ -24,7 +24,7 @@ use purgatory::{OnMismatch, Parameters, Verdict, message, verify};
 #[unsafe(link_section = ".data.kcapture_parameters")]
 static mut kcapture_parameters: Parameters = Parameters::UNSET;
 
-/// Checks and decides; returns where the kernel is to be entered, after the memory that it uses was copied.
+/// Checks and decides: stops the machine, or copies the memory that the kernel uses and comes back for it to be entered.
 ///
 /// Called once, by the entry code, on this object's stack.
 #[unsafe(no_mangle)]
@@ -35,7 +35,7 @@ extern "C" fn purgatory_main(parameters: &Parameters) {
     }
 }
 
-/// Returns where the kernel is to be entered.
+/// Comes back only if the kernel is to be entered.
 fn check(parameters: &Parameters) {
     let screen = (parameters.vga != 0).then_some(Screen);
     let baud = parameters.serial_baud.get();
