@@ -34,9 +34,6 @@ pub struct LoadSegment<'a> {
     pub memsz: u64,
 }
 
-/// The most segments that the kernel takes (`KEXEC_SEGMENT_MAX` of `linux/kexec.h`).
-pub const SEGMENT_MAX: usize = 16;
-
 /// `kexec_load`: the kernel copies the segments and starts at `entry`, a physical address. Without segments it forgets
 /// the image that it has. `flags` are those of `linux/kexec.h`: 1 `KEXEC_ON_CRASH`, 4 `KEXEC_UPDATE_ELFCOREHDR`.
 ///

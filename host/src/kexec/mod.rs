@@ -6,7 +6,7 @@ mod refusal;
 mod running;
 mod state;
 
-pub use crate::syscall::{LoadSegment, SEGMENT_MAX, kexec_file_load, kexec_load, reboot_into_loaded};
+pub use crate::syscall::{LoadSegment, kexec_file_load, kexec_load, reboot_into_loaded};
 pub use refusal::{Call, explain, is_worth_another_way};
 pub use running::{Area, CrashNotes, FirmwareEntry, KcoreLoad, Running};
 pub use state::{Kind, State};
