@@ -1,6 +1,6 @@
 //! Links our purgatory so that it guards one file of memory: `link_purgatory ADDRESS KERNEL KERNEL_ADDRESS POLICY`
 //! (hexadecimal addresses; halt, reset or continue) writes the image to standard output. The kernel's entry is 0x200
-//! bytes into it, its `boot_params` 0x4200.
+//! bytes into it, its `boot_params` 0x4200. Before it is entered, 95 bytes at 0x300000 are copied to 0x800000.
 
 use kexec_core::object::Object;
 use purgatory::{OnMismatch, PARAMETERS_SYMBOL, Parameters, Region, X86_64, digest};
@@ -24,6 +24,8 @@ fn main() -> Result<(), Box<dyn core::error::Error>> {
         _ => OnMismatch::Halt,
     };
     parameters.on_mismatch = policy.number();
+    parameters.backup_source = Region::new(0x30_0000, 95);
+    parameters.backup_copy = 0x80_0000.into();
     parameters.vga = 1;
     parameters.serial_port = 0x3f8.into();
     parameters.serial_baud = 115_200.into();

@@ -1,5 +1,6 @@
 //! `cargo xtask purgatory --run`: the object under QEMU, between a kernel that enters it as Linux does and one that
-//! tells how it was entered; with the new kernel as it was loaded, and with one bit of it changed, by every policy.
+//! tells how it was entered, and whether memory was copied before; with the new kernel as it was loaded, and with one bit
+//! of it changed, by every policy.
 
 use std::fs;
 use std::process::Stdio;
@@ -12,7 +13,7 @@ use crate::targets;
 const ENTERED: i32 = 0x21;
 /// What `timeout` says of a machine that stands still.
 const STOPPED: i32 = 124;
-const KERNEL: &str = "KB@H";
+const KERNEL: &str = "KB@HC";
 
 /// Policy, whether a bit is changed, the exit code, what must be printed.
 const CASES: &[(&str, bool, i32, &[&str])] = &[
