@@ -71,6 +71,7 @@ impl fmt::Display for SegmentKind {
 
 /// The place of a segment, as `struct kexec_segment` gives it to the kernel (`include/uapi/linux/kexec.h`, Linux 6.12).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(C)]
 pub struct Extent {
     /// The first byte's address.
     pub mem: PhysAddr,

@@ -4,10 +4,12 @@ use core::fmt;
 
 /// A physical address of the dumped machine, in bytes.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+#[repr(transparent)]
 pub struct PhysAddr(pub u64);
 
 /// A virtual address of the dumped kernel, in bytes.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+#[repr(transparent)]
 pub struct VirtAddr(pub u64);
 
 /// A page frame number: a physical address divided by the page size.

@@ -14,6 +14,7 @@ const LIMIT_32: u64 = 1 << 32;
 
 /// A buffer of notes in the first kernel's memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(C)]
 pub struct NoteBuffer {
     /// Its physical address: `/sys/devices/system/cpu/cpuN/crash_notes`, `/sys/kernel/vmcoreinfo`.
     pub paddr: PhysAddr,

@@ -5,6 +5,7 @@ use vmcore_format::PhysAddr;
 
 /// Physical addresses, half open. A span whose end is not above its start is empty.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[repr(C)]
 pub struct Span {
     /// The first address.
     pub start: PhysAddr,

@@ -3,8 +3,6 @@
 use super::{Range, RangeKind, Span};
 use crate::Error;
 use core::fmt;
-use core::iter::Peekable;
-use core::slice;
 use vmcore_format::PhysAddr;
 
 /// The physical memory of a machine: ranges in ascending order, none empty, none overlapping, and no two that touch
@@ -64,7 +62,7 @@ impl<'a> MemoryMap<'a> {
     /// The addresses of all ranges whose kind `wanted` takes, in ascending order; ranges that touch come as one.
     #[must_use]
     pub fn merged(&self, wanted: fn(RangeKind) -> bool) -> Merged<'_> {
-        Merged { ranges: self.ranges().iter().peekable(), wanted }
+        Merged { ranges: self.ranges(), wanted }
     }
 
     /// How many bytes are of this kind.
@@ -227,7 +225,7 @@ impl fmt::Debug for MemoryMap<'_> {
 /// Ranges of several kinds, those that touch as one; see [`MemoryMap::merged`].
 #[derive(Clone)]
 pub struct Merged<'a> {
-    ranges: Peekable<slice::Iter<'a, Range>>,
+    ranges: &'a [Range],
     wanted: fn(RangeKind) -> bool,
 }
 
@@ -236,9 +234,15 @@ impl Iterator for Merged<'_> {
 
     fn next(&mut self) -> Option<Span> {
         let wanted = self.wanted;
-        let mut span = self.ranges.find(|range| wanted(range.kind))?.span();
-        while let Some(range) = self.ranges.next_if(|range| range.start == span.end && wanted(range.kind)) {
+        let mut ranges = self.ranges.iter();
+        let mut span = ranges.find(|range| wanted(range.kind))?.span();
+        self.ranges = ranges.as_slice();
+        while let Some((range, rest)) = self.ranges.split_first()
+            && range.start == span.end
+            && wanted(range.kind)
+        {
             span.end = range.end;
+            self.ranges = rest;
         }
         Some(span)
     }

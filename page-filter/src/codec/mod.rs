@@ -70,12 +70,12 @@ impl DecodeError {
     #[must_use]
     pub const fn code(self) -> i32 {
         match self {
-            Self::Truncated => 1,
-            Self::Corrupt => 2,
-            Self::WrongLength => 3,
-            Self::TrailingBytes => 4,
-            Self::WrongChecksum => 5,
-            Self::Unsupported => 6,
+            Self::Truncated => 50,
+            Self::Corrupt => 51,
+            Self::WrongLength => 52,
+            Self::TrailingBytes => 53,
+            Self::WrongChecksum => 54,
+            Self::Unsupported => 55,
         }
     }
 }

@@ -94,7 +94,7 @@ impl LogError {
         match self {
             Self::Corrupt { .. } => 2,
             Self::MissingKey { .. } => 16,
-            Self::Unreadable { .. } => 17,
+            Self::Unreadable { .. } => 18,
         }
     }
 }
