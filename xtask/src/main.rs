@@ -17,6 +17,9 @@ mod fastboot;
 mod purgatory;
 mod purgatory_run;
 mod objects;
+mod header;
+mod capi;
+mod deb;
 mod demo;
 mod test;
 
@@ -37,6 +40,12 @@ cargo xtask TASK
   purgatory [--write]  build the object that runs between two kernels, compare it with the committed one, check it
   purgatory --run   run the object under QEMU, before a sound kernel and a damaged one
   objects           link objects of six machines with kexec-core and with ld, and compare
+  header [--write]  make include/kcapture.h of capi/, compare it with the committed one
+  capi [NAME..]     build libkcapture, hosted and freestanding; check its symbols, and the C programs over it: all, or
+                    tests, baremetal, examples, crash
+  capi --write      write its lists of symbols and of layouts
+  capi --install PREFIX [LIBDIR]  build it, and put library, header and kcapture.pc below PREFIX (and below DESTDIR)
+  deb               build the Debian packages, and a program with what is in them
   packages          check that the system packages of the tasks are there; install what is missing
 ";
 
@@ -61,6 +70,12 @@ fn task(arguments: &[&str]) -> Outcome<()> {
         ["purgatory", "--write"] => purgatory::run_task(true),
         ["purgatory", "--run"] => purgatory_run::run_all(),
         ["objects"] => objects::compare_all(),
+        ["header"] => header::make(false),
+        ["header", "--write"] => header::make(true),
+        ["capi", "--write"] => capi::write_symbols(),
+        ["capi", "--install", words @ ..] => capi::install(words),
+        ["capi", names @ ..] => capi::check(names),
+        ["deb"] => deb::build(),
         ["packages"] => packages::install(packages::ALL),
         ["load"] => load::run_all(false),
         ["load", "--full"] => load::run_all(true),

@@ -18,6 +18,11 @@ pub(crate) const GUESTS: &[&str] = &[
 ];
 /// Opens a dump with crash.
 pub(crate) const DEMO: &[&str] = &["crash"];
+/// Builds C programs with the library, and boots them.
+pub(crate) const C_PROGRAMS: &[&str] =
+    &["gcc", "make", "meson", "ninja-build", "pkg-config", "valgrind", "clang", "mandoc", "qemu-system-x86"];
+/// Builds Debian packages.
+pub(crate) const DEBIAN: &[&str] = &["binutils", "debhelper", "dpkg-dev", "pkg-config"];
 /// Opens a dump with drgn, which comes from `PyPI`; runs the scripts that judge.
 pub(crate) const DRGN: &[&str] = &["python3", "python3-venv"];
 /// Every package of every task: also the other programs that judge dumps, and what a foreign target needs.
@@ -44,6 +49,17 @@ pub(crate) const ALL: &[&str] = &[
     "qemu-user-static",
     "gcc-s390x-linux-gnu",
     "libc6-dev-s390x-cross",
+    "g++",
+    "clang",
+    "valgrind",
+    "gcc",
+    "make",
+    "meson",
+    "ninja-build",
+    "mandoc",
+    "pkg-config",
+    "debhelper",
+    "dpkg-dev",
 ];
 
 /// Installs what is missing of these packages; says what it does only if it does something.

@@ -4,7 +4,10 @@ use std::process::Command;
 use std::time::Instant;
 
 use crate::run::{Outcome, command, run};
-use crate::{fastboot, layers, load, objects, oracles, packages, purgatory, purgatory_run, targets, vmcore};
+use crate::{
+    capi, fastboot, header, layers, load, objects, oracles, packages, purgatory, purgatory_run, targets,
+    vmcore,
+};
 
 const FREESTANDING: &str = "x86_64-unknown-none";
 const BIG_ENDIAN: &str = "s390x-unknown-linux-gnu";
@@ -28,6 +31,8 @@ const STAGES: &[(&str, Stage)] = &[
     ("real vmcores", || vmcore::make(&[]).map(nothing)),
     ("crash kernels loaded by kcap", || load::run_all(false).map(nothing)),
     ("an ordinary kernel started by kcap", || fastboot::run().map(nothing)),
+    ("the C header", || header::make(false).map(nothing)),
+    ("C programs over the library", || capi::check(&[]).map(nothing)),
     ("oracles", || oracles::run(&[])),
 ];
 

@@ -74,7 +74,7 @@ impl Cell {
         self.cpus4 && self.newer == self.large
     }
 
-    pub(super) fn reservation(self) -> &'static str {
+    pub(crate) fn reservation(self) -> &'static str {
         if self.large { "crashkernel=192M,high crashkernel=64M,low" } else { "crashkernel=192M" }
     }
 
