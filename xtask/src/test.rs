@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use crate::run::{Outcome, command, run};
 use crate::{
-    capi, fastboot, header, layers, load, objects, oracles, packages, purgatory, purgatory_run, targets,
+    capi, deb, fastboot, header, layers, load, objects, oracles, packages, purgatory, purgatory_run, targets,
     vmcore,
 };
 
@@ -33,6 +33,7 @@ const STAGES: &[(&str, Stage)] = &[
     ("an ordinary kernel started by kcap", || fastboot::run().map(nothing)),
     ("the C header", || header::make(false).map(nothing)),
     ("C programs over the library", || capi::check(&[]).map(nothing)),
+    ("Debian packages", || deb::build().map(nothing)),
     ("oracles", || oracles::run(&[])),
 ];
 
@@ -80,12 +81,20 @@ fn format() -> Outcome<()> {
     run(cargo(&["fmt", "--all", "--check"]))
 }
 
+/// The C ABI with what a host adds to it.
+const HOSTED: [&str; 4] = ["--package", "kcapture-capi", "--features", "hosted"];
+
 fn clippy() -> Outcome<()> {
-    run(cargo(&["clippy", "--workspace", "--all-targets", "--quiet", "--", "-D", "warnings"]))
+    for crates in [&["--workspace"][..], &HOSTED] {
+        let mut clippy = cargo(&["clippy", "--all-targets", "--quiet"]);
+        run(clippy.args(crates).args(["--", "-D", "warnings"]))?;
+    }
+    Ok(())
 }
 
 fn unit_tests() -> Outcome<()> {
-    run(cargo(&["test", "--workspace"]))
+    run(cargo(&["test", "--workspace"]))?;
+    run(cargo(&["test"]).args(HOSTED))
 }
 
 fn of_libraries(verb: &str, target: &str) -> Command {
