@@ -15,6 +15,9 @@ pub(super) const SYMBOLS: usize = 64;
 /// The least accuracy of a distribution, as a logarithm.
 pub(super) const MIN_LOG: u32 = 5;
 
+/// Bits of a share's fraction before it is rounded: with those of 2^9 states they fit 31 bits.
+const FRACTION: u32 = 22;
+
 /// The shares of the symbols in 2^`log` states.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Distribution {
@@ -78,21 +81,23 @@ impl Distribution {
     /// one are not 0.
     pub(super) fn fit(counts: &[u32; SYMBOLS], log: u32) -> Self {
         let total: u32 = counts.iter().sum::<u32>().max(1);
-        // A product instead of a division for each symbol; counts are below 2^17.
-        let states_per_count = (1u64 << (32 + log)) / u64::from(total);
+        // A product of 32 bits instead of a division for each symbol: no count is above the total.
+        let states_per_count = (1 << (FRACTION + log)) / total;
         let mut shares = [0i16; SYMBOLS];
         let mut missing = 1i32 << log;
         for (share, &count) in shares.iter_mut().zip(counts) {
-            let rounded = ((u64::from(count) * states_per_count + (1 << 31)) >> 32) as i16;
+            let rounded = ((count * states_per_count + (1 << (FRACTION - 1))) >> FRACTION) as i16;
             *share = rounded.max(i16::from(count > 0));
             missing -= i32::from(*share);
         }
         // Rounding leaves less than one state per symbol to correct, where it costs least: at the greatest
         // share.
         while missing != 0 {
-            let Some(greatest) = shares.iter_mut().max() else { break };
+            // Share and symbol in one number, of which processors find the greatest of many at once.
+            let keys = shares.iter().zip(0..).map(|(&share, symbol)| share.min(0x1ff) << 6 | symbol);
+            let greatest = keys.fold(0, i16::max) as usize & (SYMBOLS - 1);
             let step = if missing > 0 { missing } else { -1 };
-            *greatest += step as i16;
+            shares[greatest] += step as i16;
             missing -= step;
         }
         Self { shares, log }

@@ -45,12 +45,22 @@ impl HuffmanCode {
             return None;
         }
         let bits = code_lengths(&used, MAX_BITS, &mut self.lengths);
+        let mut of_length = [0u16; 16];
+        for symbol in used.symbols() {
+            of_length[usize::from(self.lengths[symbol]) & 15] += 1;
+        }
+        let longest = of_length.iter().rposition(|&count| count > 0)? as u8;
+        self.assign(&used, &of_length);
+        // The last symbol's weight is implied.
         let last = used.symbols().next_back()?;
-        let longest = self.lengths.iter().copied().max()?;
-        let mut weights = self.lengths.map(|length| if length == 0 { 0 } else { longest + 1 - length });
-        // The last weight is implied.
-        self.description_len = self.describe(&mut weights[..last])? as u32;
-        self.assign(longest);
+        let mut counts = [0; SYMBOLS];
+        for (count, &of_length) in counts[1..].iter_mut().zip(of_length[1..=usize::from(longest)].iter().rev()) {
+            *count = u32::from(of_length);
+        }
+        counts[usize::from(longest + 1 - self.lengths[last]) & 15] -= 1;
+        counts[0] = (last + 1 - used.len()) as u32;
+        let weights = self.lengths.map(|length| if length == 0 { 0 } else { longest + 1 - length });
+        self.description_len = self.describe(&weights[..last], &counts)? as u32;
         Some(self.description_len as usize + bits.div_ceil(8) as usize)
     }
 
@@ -60,30 +70,27 @@ impl HuffmanCode {
 
     /// Gives each symbol its word: the longest words are the lowest numbers, equally long ones are in the
     /// symbols' order.
-    fn assign(&mut self, longest: u8) {
-        let mut counts = [0u16; MAX_BITS as usize + 1];
-        for &length in self.lengths.iter().filter(|&&length| length > 0) {
-            counts[usize::from(length)] += 1;
-        }
+    fn assign(&mut self, used: &Used, of_length: &[u16; 16]) {
         let mut next = [0u16; 16];
         let mut word = 0;
-        for length in (1..=usize::from(longest)).rev() {
-            next[length] = word;
-            word = (word + counts[length]) >> 1;
+        for (next, &count) in next.iter_mut().zip(of_length).skip(1).rev() {
+            *next = word;
+            word = (word + count) >> 1;
         }
-        for (word, &length) in self.words.iter_mut().zip(&self.lengths) {
+        for symbol in used.symbols() {
+            let length = self.lengths[symbol];
             let next = &mut next[usize::from(length & 15)];
-            *word = *next << 4 | u16::from(length);
-            *next = next.wrapping_add(1);
+            self.words[symbol] = *next << 4 | u16::from(length);
+            *next += 1;
         }
     }
 
     /// Writes the description and returns its length: the shorter of coded weights and, where there are few
     /// enough, plain ones.
-    fn describe(&mut self, weights: &mut [u8]) -> Option<usize> {
+    fn describe(&mut self, weights: &[u8], counts: &[u32; SYMBOLS]) -> Option<usize> {
         let plain = weights.len().div_ceil(2);
         if let Some(coded) =
-            self.describe_coded(weights).filter(|&coded| coded < plain || weights.len() > 128)
+            self.describe_coded(weights, counts).filter(|&coded| coded < plain || weights.len() > 128)
         {
             self.description[0] = coded as u8;
             return Some(1 + coded);
@@ -98,38 +105,42 @@ impl HuffmanCode {
         Some(1 + plain)
     }
 
-    /// Writes weights coded by finite state entropy after the description's first byte, with two states that
-    /// take turns.
-    fn describe_coded(&mut self, weights: &[u8]) -> Option<usize> {
-        let mut counts = [0u32; SYMBOLS];
-        for &weight in weights {
-            counts[usize::from(weight)] += 1;
-        }
+    /// Writes weights, of which each occurs `counts` times, coded by finite state entropy after the description's first
+    /// byte, with two states that take turns.
+    fn describe_coded(&mut self, weights: &[u8], counts: &[u32; SYMBOLS]) -> Option<usize> {
+        let (before, [other, last]) = weights.split_last_chunk::<2>()?;
         if counts.iter().filter(|&&count| count > 0).count() < 2 {
             return None;
         }
         // What a finer distribution saves, its description costs where there are few weights.
         let log = if weights.len() < 64 { MIN_LOG } else { MIN_LOG + 1 };
-        let distribution = Distribution::fit(&counts, log);
-        self.weights_table.build(&distribution);
+        let distribution = Distribution::fit(counts, log);
+        let table = &mut self.weights_table;
+        table.build(&distribution);
 
         let mut out = BitWriter::new(&mut self.description[1..]);
         distribution.for_each_field(|value, bits| out.put(value, bits))?;
         let (header, rest) = out.finish_and_split()?;
         let mut out = BitWriter::new(rest);
-        // The first weight is the first state's, so that the last one is that of the state which its position
-        // says.
-        let mut states = [None; 2];
-        for (position, &weight) in weights.iter().enumerate().rev() {
-            let state = &mut states[position & 1];
-            *state = Some(match *state {
-                None => self.weights_table.start(weight),
-                Some(state) => self.weights_table.before(state, weight, &mut out),
-            });
+        let mut last = table.start(*last);
+        let mut other = table.start(*other);
+        // Eight times at most 6 bits.
+        let (odd, eights) = before.as_rchunks::<8>();
+        for eight in eights.iter().rev() {
+            for pair in eight.as_chunks::<2>().0.iter().rev() {
+                last = table.before(last, pair[1], &mut out);
+                other = table.before(other, pair[0], &mut out);
+            }
             out.flush()?;
         }
-        self.weights_table.finish(states[1]?, &mut out)?;
-        self.weights_table.finish(states[0]?, &mut out)?;
+        for &weight in odd.iter().rev() {
+            last = table.before(last, weight, &mut out);
+            (last, other) = (other, last);
+        }
+        out.flush()?;
+        // The first weight is the first state's, which is written last.
+        table.finish(last, &mut out)?;
+        table.finish(other, &mut out)?;
         out.put(1, 1)?;
         Some(header + out.finish()?)
     }
