@@ -7,7 +7,7 @@
     reason = "tables are made when this is compiled; codes are below 64, values at most 2^17"
 )]
 
-use super::distribution::Distribution;
+use super::distribution::{Distribution, SYMBOLS};
 
 /// How one kind of value is coded: a code, and extra bits added to the code's baseline.
 #[derive(Debug)]
@@ -41,11 +41,15 @@ impl Kind {
         small
     }
 
-    /// The bits that follow the code of `value`, and how many they are.
-    #[inline(always)]
-    pub(super) fn extra(&self, code: u8, value: u32) -> (u64, u32) {
-        let (least, extra_bits) = self.codes.get(usize::from(code)).copied().unwrap_or((value, 0));
-        (u64::from(value.wrapping_sub(least)), u32::from(extra_bits))
+    /// The number of extra bits of each code.
+    pub(super) const fn extra_bits(&self) -> [u8; SYMBOLS] {
+        let mut bits = [0; SYMBOLS];
+        let mut code = 0;
+        while code < self.codes.len() {
+            bits[code] = self.codes[code].1;
+            code += 1;
+        }
+        bits
     }
 }
 
@@ -160,15 +164,12 @@ impl RepeatOffsets {
     #[inline(always)]
     pub(super) fn value(&mut self, offset: u32, literals: u32) -> u32 {
         let [first, second, _] = self.0;
-        if offset == first && literals > 0 {
-            return 1;
-        }
-        if offset == second {
-            self.0 = [second, first, self.0[2]];
-            return if literals > 0 { 2 } else { 1 };
-        }
-        self.0 = [offset, first, second];
-        offset + 3
+        // Without a branch: which it is is hard to predict.
+        let latest = (offset == first) & (literals > 0);
+        let before = (offset == second) & !latest;
+        let repeated = if latest { 1 } else { 1 + u32::from(literals > 0) };
+        self.0 = [offset, if latest { second } else { first }, second];
+        if latest | before { repeated } else { offset + 3 }
     }
 }
 

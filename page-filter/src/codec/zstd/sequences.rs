@@ -18,7 +18,8 @@ pub(super) struct Sequence {
     pub(super) literals: u16,
     /// How many bytes the match has.
     pub(super) length: u16,
-    /// How many bytes before it they have stood already; later the offset value for that.
+    /// How many bytes before it they have stood already; later the offset value for that, and in the high bits the codes
+    /// of the other two.
     pub(super) distance: u32,
 }
 

@@ -17,9 +17,14 @@ use super::sequence_codes::{
 use super::sequences::Sequence;
 use crate::codec::bit_writer::BitWriter;
 use crate::codec::cursor::Output;
+use crate::codec::sequence_finder::MIN_MATCH;
 
 /// So few sequences may be coded best with the predefined distributions.
 const FEW: u32 = 64;
+
+/// How many bits follow each code.
+const LITERALS_BITS: [u8; SYMBOLS] = LITERAL_LENGTHS.extra_bits();
+const LENGTH_BITS: [u8; SYMBOLS] = MATCH_LENGTHS.extra_bits();
 
 /// One kind of value: how often each code occurs, and the code's table.
 #[repr(C)]
@@ -53,10 +58,13 @@ pub(super) fn encode(sequences: &mut [Sequence], codes: &mut SequenceCodes, out:
     }
     let mut repeats = RepeatOffsets::START;
     for sequence in &mut *sequences {
-        sequence.distance = repeats.value(sequence.distance, u32::from(sequence.literals));
-        codes.literal_lengths.count(literals_code(u32::from(sequence.literals)));
-        codes.offsets.count(offset_code(sequence.distance));
-        codes.match_lengths.count(length_code(u32::from(sequence.length)));
+        let offset = repeats.value(sequence.distance, u32::from(sequence.literals));
+        let literals = literals_code(u32::from(sequence.literals));
+        let length = length_code(u32::from(sequence.length));
+        codes.literal_lengths.count(literals);
+        codes.offsets.count(offset_code(offset));
+        codes.match_lengths.count(length);
+        sequence.distance = offset | u32::from(literals) << 20 | u32::from(length) << 26;
     }
     head.push(0)?;
     let literal_lengths = codes.literal_lengths.choose(&LITERAL_LENGTHS, &mut head)?;
@@ -110,17 +118,17 @@ impl SequenceCodes {
     /// Writes the sequences from the last to the first, as they are read from the end.
     fn write(&self, sequences: &[Sequence], mut out: BitWriter<'_>) -> Option<usize> {
         let (last, before) = sequences.split_last()?;
-        let (literals, offset, length) = codes_of(last);
-        let mut offset_state = self.offsets.table.start(offset);
-        let mut length_state = self.match_lengths.table.start(length);
-        let mut literals_state = self.literal_lengths.table.start(literals);
-        add_extra(last, &mut out)?;
+        let values = Values::of(last);
+        let mut offset_state = self.offsets.table.start(values.offset_code);
+        let mut length_state = self.match_lengths.table.start(values.length_code);
+        let mut literals_state = self.literal_lengths.table.start(values.literals_code);
+        values.add_extra(&mut out)?;
         for sequence in before.iter().rev() {
-            let (literals, offset, length) = codes_of(sequence);
-            offset_state = self.offsets.table.before(offset_state, offset, &mut out);
-            length_state = self.match_lengths.table.before(length_state, length, &mut out);
-            literals_state = self.literal_lengths.table.before(literals_state, literals, &mut out);
-            add_extra(sequence, &mut out)?;
+            let values = Values::of(sequence);
+            offset_state = self.offsets.table.before(offset_state, values.offset_code, &mut out);
+            length_state = self.match_lengths.table.before(length_state, values.length_code, &mut out);
+            literals_state = self.literal_lengths.table.before(literals_state, values.literals_code, &mut out);
+            values.add_extra(&mut out)?;
         }
         self.match_lengths.table.finish(length_state, &mut out)?;
         self.offsets.table.finish(offset_state, &mut out)?;
@@ -130,23 +138,44 @@ impl SequenceCodes {
     }
 }
 
-/// The codes of the three values: literals, offset, length.
-#[inline(always)]
-fn codes_of(sequence: &Sequence) -> (u8, u8, u8) {
-    let literals = literals_code(u32::from(sequence.literals));
-    (literals, offset_code(sequence.distance), length_code(u32::from(sequence.length)))
+/// A sequence's values, less the match's shortest length, and their codes.
+struct Values {
+    literals: u32,
+    length: u32,
+    offset: u32,
+    literals_code: u8,
+    length_code: u8,
+    offset_code: u8,
 }
 
-/// Adds the three values' extra bits, at most 16 each, to at most 26 bits, and flushes.
-#[inline(always)]
-fn add_extra(sequence: &Sequence, out: &mut BitWriter<'_>) -> Option<()> {
-    let (literals, offset, length) = codes_of(sequence);
-    let (extra, bits) = LITERAL_LENGTHS.extra(literals, u32::from(sequence.literals));
-    out.add(extra, bits);
-    out.flush()?;
-    let (extra, bits) = MATCH_LENGTHS.extra(length, u32::from(sequence.length));
-    out.add(extra, bits);
-    let offset_bits = u32::from(offset);
-    out.add(u64::from(sequence.distance) & ((1 << offset_bits) - 1), offset_bits);
-    out.flush()
+impl Values {
+    #[inline(always)]
+    fn of(sequence: &Sequence) -> Self {
+        let offset = sequence.distance & 0xf_ffff;
+        Self {
+            literals: u32::from(sequence.literals),
+            length: u32::from(sequence.length) - MIN_MATCH,
+            offset,
+            literals_code: (sequence.distance >> 20) as u8 & 63,
+            length_code: (sequence.distance >> 26) as u8,
+            offset_code: offset_code(offset),
+        }
+    }
+
+    /// Adds the extra bits, at most 16 each, to at most 26 bits, and flushes.
+    #[inline(always)]
+    fn add_extra(&self, out: &mut BitWriter<'_>) -> Option<()> {
+        let literals_bits = u32::from(LITERALS_BITS[usize::from(self.literals_code) & (SYMBOLS - 1)]);
+        let length_bits = u32::from(LENGTH_BITS[usize::from(self.length_code) & (SYMBOLS - 1)]);
+        let offset_bits = u32::from(self.offset_code);
+        // The least value of a code, less that of all codes, is a multiple of the number of its values.
+        let low = |value: u32, bits: u32| u64::from(value & ((1 << bits) - 1));
+        let extra = low(self.literals, literals_bits) | low(self.length, length_bits) << literals_bits;
+        if literals_bits + length_bits > 12 {
+            out.flush()?;
+        }
+        out.add(extra, literals_bits + length_bits);
+        out.add(low(self.offset, offset_bits), offset_bits);
+        out.flush()
+    }
 }
