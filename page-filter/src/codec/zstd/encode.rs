@@ -3,12 +3,12 @@
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 use super::MAGIC;
+use super::finder::Positions;
 use super::huffman_encode::HuffmanCode;
 use super::sequences::Sequence;
 use super::sequences_encode::SequenceCodes;
 use super::{literals_encode, sequences_encode};
 use crate::codec::cursor::Output;
-use crate::codec::sequence_finder::Positions;
 
 /// The encoder's tables but for the sequences and the literals.
 #[repr(C)]

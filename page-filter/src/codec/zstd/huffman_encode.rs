@@ -54,7 +54,9 @@ impl HuffmanCode {
         // The last symbol's weight is implied.
         let last = used.symbols().next_back()?;
         let mut counts = [0; SYMBOLS];
-        for (count, &of_length) in counts[1..].iter_mut().zip(of_length[1..=usize::from(longest)].iter().rev()) {
+        for (count, &of_length) in
+            counts[1..].iter_mut().zip(of_length[1..=usize::from(longest)].iter().rev())
+        {
             *count = u32::from(of_length);
         }
         counts[usize::from(longest + 1 - self.lengths[last]) & 15] -= 1;

@@ -20,6 +20,8 @@ mod decode;
 
 mod sequences;
 
+mod finder;
+
 mod huffman_encode;
 mod literals_encode;
 mod sequences_encode;
@@ -28,25 +30,25 @@ mod encode;
 
 use zerocopy::{FromBytes, FromZeros, IntoBytes};
 
+use self::finder::find_sequences;
 use self::sequences::{Sequence, Sequences, max_sequences};
-use super::sequence_finder::{Preferences, find_sequences};
 use super::{DecodeError, DecodeScratch, MAX_PAGE_LEN, PageCodec};
 
 pub(super) use self::decode::Tables;
 
-/// zstd. The encoder's scratch is 7680 words (30 KiB), two words for every 3 bytes of the page, and the
-/// page's length: 45 KiB for 4 KiB, 265 KiB for 64 KiB.
+/// zstd. The encoder's scratch is 5632 words (22 KiB), two words for every 3 bytes of the page, and the
+/// page's length: 37 KiB for 4 KiB, 257 KiB for 64 KiB.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Zstd;
 
 /// `Magic_Number`, as stored.
 const MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
 
-const PREFERENCES: Preferences =
-    Preferences { max_distance: 0xffff, max_distance_of_three: 0x400, long_enough: 0, repeated: 4 };
+/// The shortest match that the format has, in bytes.
+const MIN_MATCH: u32 = 3;
 
 /// The bytes of the encoder's scratch that do not depend on the page.
-const FIXED_WORDS: usize = 7680;
+const FIXED_WORDS: usize = 5632;
 
 impl PageCodec for Zstd {
     fn encode_scratch_words(&self, page_len: usize) -> usize {
@@ -66,7 +68,7 @@ impl PageCodec for Zstd {
         let literals = rest.get_mut(..page.len())?;
         tables.block.zero();
         let mut parts = Sequences::new(sequences, literals);
-        find_sequences(page, &mut tables.positions, &PREFERENCES, &mut parts);
+        find_sequences(page, &mut tables.positions, &mut parts);
         let (sequences, literals) = parts.finish();
         encode::frame(page, sequences, literals, &mut tables.block, out)
     }

@@ -8,7 +8,7 @@
 
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
-use crate::codec::sequence_finder::{MIN_MATCH, Sink};
+use super::MIN_MATCH;
 
 /// Literals, then a match.
 #[repr(C)]
@@ -35,14 +35,12 @@ pub(super) struct Sequences<'a> {
     len: usize,
     literals: &'a mut [u8],
     literals_len: usize,
-    /// How many literals stand before the last match.
-    matched_at: usize,
 }
 
 impl<'a> Sequences<'a> {
     /// None yet. `sequences` has room for [`max_sequences`], `literals` for the page.
     pub(super) fn new(sequences: &'a mut [Sequence], literals: &'a mut [u8]) -> Self {
-        Self { sequences, len: 0, literals, literals_len: 0, matched_at: 0 }
+        Self { sequences, len: 0, literals, literals_len: 0 }
     }
 
     /// The sequences, and all literals, those after the last match as well.
@@ -52,22 +50,31 @@ impl<'a> Sequences<'a> {
     }
 }
 
-impl Sink for Sequences<'_> {
+impl Sequences<'_> {
+    /// Adds the first `literals` bytes of `rest`, then a match.
     #[inline(always)]
-    fn literal(&mut self, byte: u8) {
-        if let Some(slot) = self.literals.get_mut(self.literals_len) {
-            *slot = byte;
-            self.literals_len += 1;
+    pub(super) fn sequence(&mut self, rest: &[u8], literals: usize, length: usize, distance: usize) {
+        let room = self.literals.get_mut(self.literals_len..).unwrap_or_default();
+        // Few bytes are copied faster if their number is fixed.
+        match (rest.first_chunk::<16>(), room.first_chunk_mut::<16>()) {
+            (Some(from), Some(to)) if literals <= 16 => {
+                *to = *from;
+                self.literals_len += literals;
+            }
+            _ => self.rest(rest.get(..literals).unwrap_or_default()),
+        }
+        if let Some(slot) = self.sequences.get_mut(self.len) {
+            *slot = Sequence { literals: literals as u16, length: length as u16, distance: distance as u32 };
+            self.len += 1;
         }
     }
 
-    #[inline(always)]
-    fn matched(&mut self, length: u32, distance: u32) {
-        if let Some(slot) = self.sequences.get_mut(self.len) {
-            let literals = self.literals_len - self.matched_at;
-            *slot = Sequence { literals: literals as u16, length: length as u16, distance };
-            self.len += 1;
-            self.matched_at = self.literals_len;
+    /// Adds literals.
+    pub(super) fn rest(&mut self, literals: &[u8]) {
+        let end = self.literals_len + literals.len();
+        if let Some(room) = self.literals.get_mut(self.literals_len..end) {
+            room.copy_from_slice(literals);
+            self.literals_len = end;
         }
     }
 }

@@ -9,6 +9,7 @@
 
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
+use super::MIN_MATCH;
 use super::distribution::{Distribution, MIN_LOG, SYMBOLS};
 use super::fse::EncodeTable;
 use super::sequence_codes::{
@@ -17,7 +18,6 @@ use super::sequence_codes::{
 use super::sequences::Sequence;
 use crate::codec::bit_writer::BitWriter;
 use crate::codec::cursor::Output;
-use crate::codec::sequence_finder::MIN_MATCH;
 
 /// So few sequences may be coded best with the predefined distributions.
 const FEW: u32 = 64;
@@ -127,7 +127,8 @@ impl SequenceCodes {
             let values = Values::of(sequence);
             offset_state = self.offsets.table.before(offset_state, values.offset_code, &mut out);
             length_state = self.match_lengths.table.before(length_state, values.length_code, &mut out);
-            literals_state = self.literal_lengths.table.before(literals_state, values.literals_code, &mut out);
+            literals_state =
+                self.literal_lengths.table.before(literals_state, values.literals_code, &mut out);
             values.add_extra(&mut out)?;
         }
         self.match_lengths.table.finish(length_state, &mut out)?;
