@@ -33,13 +33,16 @@ pub(super) const MIN_MATCH: usize = 4;
 /// No match begins in so many bytes at the end of a page: what is read from a position on is there.
 const TAIL: usize = 16;
 
-/// After every 2^SKIP bytes without a match the step between positions grows by one.
-const SKIP: u32 = 5;
-
 /// What takes the page apart.
 pub(super) trait Sink {
     /// The longest distance that it takes, in bytes.
     const MAX_DISTANCE: usize;
+
+    /// The step between positions, less one, is this many 256ths of the bytes since the last match.
+    const SKIP: usize;
+
+    /// Whether a match's distance is tried again for what follows a few bytes that differ.
+    const REPEATS: bool;
 
     /// Whether a position inside each match is recorded too: about 0.5 % less output, 4 % more time.
     const RECORD_ENDS: bool;
@@ -64,7 +67,7 @@ pub(super) fn find_matches<'a, S: Sink>(
         let word = four_bytes(page, at)?;
         let candidate = replace(positions, word, at);
         if four_bytes(page, candidate)? != word || at - candidate > S::MAX_DISTANCE {
-            at += 1 + ((at - literals_at) >> SKIP);
+            at += 1 + ((S::SKIP * (at - literals_at)) >> 8);
             continue;
         }
         let (earlier, later) = (candidate + MIN_MATCH, at + MIN_MATCH);
@@ -79,9 +82,26 @@ pub(super) fn find_matches<'a, S: Sink>(
             0 => at,
             literals => at - equal_bytes_before(page, candidate, at).min(literals),
         };
-        sink.sequence(page.get(literals_at..)?, start - literals_at, at - candidate, end - start)?;
+        let distance = at - candidate;
+        sink.sequence(page.get(literals_at..)?, start - literals_at, distance, end - start)?;
         at = end;
-        literals_at = end;
+        // Arrays of structures: a few bytes differ, then the same distance goes on.
+        while S::REPEATS && at < limit {
+            let (word, earlier) = (eight_bytes(page, at)?, eight_bytes(page, at - distance)?);
+            let equal = ((word ^ earlier).leading_zeros() / 8) as usize;
+            if equal < MIN_MATCH {
+                break;
+            }
+            replace(positions, word as u32, at);
+            let (earlier, later) = (at + 8 - distance, at + 8);
+            let end = match eight_bytes(page, earlier)? ^ eight_bytes(page, later)? {
+                0 => later + equal_bytes(page, earlier, later),
+                differing => later + (differing.trailing_zeros() / 8) as usize,
+            };
+            sink.sequence(page.get(at..)?, 8 - equal, distance, equal + end - later)?;
+            at = end;
+        }
+        literals_at = at;
         if S::RECORD_ENDS {
             replace(positions, four_bytes(page, at - 2).unwrap_or(0), at - 2);
         }

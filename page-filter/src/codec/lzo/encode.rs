@@ -54,6 +54,8 @@ impl Instructions<'_> {
 impl Sink for Instructions<'_> {
     /// The longest distance of an instruction.
     const MAX_DISTANCE: usize = 0xbfff;
+    const SKIP: usize = 11;
+    const REPEATS: bool = true;
     const RECORD_ENDS: bool = false;
 
     #[inline]
@@ -99,29 +101,19 @@ impl Instructions<'_> {
     #[inline]
     fn short_sequence(&mut self, rest: &[u8], literals: usize, distance: usize, length: usize) -> Option<()> {
         let (from, out) = (rest.first_chunk::<16>()?, self.out.around_end::<2, 24>()?);
-        let mut at = 2;
-        match literals {
-            0 => {}
-            1..4 => {
-                out[0] |= literals as u8;
-                out[2..6].copy_from_slice(&from[..4]);
-                at += literals;
-            }
-            _ => {
-                out[2] = literals as u8 - 3;
-                out[3..19].copy_from_slice(from);
-                at += 1 + literals;
-            }
-        }
-        if distance <= 0x800 && length <= 8 {
-            out[at..at + 2].copy_from_slice(&near_match(distance, length));
-            at += 2;
-        } else {
-            let instruction = 0b0010_0000 | (length - 2) as u32 | (distance as u32 - 1) << 10;
-            out[at..at + 4].copy_from_slice(&instruction.to_le_bytes());
-            at += 3;
-        }
-        self.out.advance(at - 2);
+        // Without a branch: how many they are is hard to predict.
+        let few = literals < 4;
+        out[0] |= if few { literals as u8 } else { 0 };
+        out[2] = (literals as u8).wrapping_sub(3);
+        let at = if few { 2 } else { 3 };
+        out[at..at + 16].copy_from_slice(from);
+        let at = at + literals;
+        let near = u16::from_le_bytes(near_match(distance, length));
+        let far = 0b0010_0000 | (length - 2) as u32 | (distance as u32 - 1) << 10;
+        let is_near = distance <= 0x800 && length <= 8;
+        let instruction = if is_near { u32::from(near) } else { far };
+        out[at..at + 4].copy_from_slice(&instruction.to_le_bytes());
+        self.out.advance(at - 2 + if is_near { 2 } else { 3 });
         Some(())
     }
 }
