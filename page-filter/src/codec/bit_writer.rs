@@ -44,11 +44,13 @@ impl<'a> BitWriter<'a> {
     #[inline(always)]
     pub(super) fn flush(&mut self) -> Option<()> {
         let whole_bytes = ((self.held & 63) >> 3) as usize;
-        match self.rest.first_chunk_mut::<8>() {
-            Some(next) => *next = self.bits.to_le_bytes(),
-            None => fill_end(self.rest, self.bits, whole_bytes)?,
+        let rest = core::mem::take(&mut self.rest);
+        if let Some(next) = rest.first_chunk_mut::<8>() {
+            *next = self.bits.to_le_bytes();
+        } else {
+            fill_end(rest, self.bits, whole_bytes)?;
         }
-        self.rest = core::mem::take(&mut self.rest).split_at_mut_checked(whole_bytes)?.1;
+        self.rest = rest.get_mut(whole_bytes..)?;
         self.bits >>= self.held & 0x38;
         self.held &= 7;
         Some(())

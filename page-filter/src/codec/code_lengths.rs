@@ -19,6 +19,9 @@ const DEPTHS: usize = 32;
 /// Counts that are sorted by counting: most symbols of a page occur less often.
 const BINS: usize = 64;
 
+/// Stretches of the symbols that are visited in turns.
+pub(super) const LANES: usize = 4;
+
 /// A symbol that occurs: its count, shifted left by 9, and its number.
 type Key = u32;
 
@@ -51,6 +54,29 @@ impl Used {
     /// Their numbers, ascending.
     pub(super) fn symbols(&self) -> impl DoubleEndedIterator<Item = usize> {
         self.keys().iter().map(|key| (key & 0x1ff) as usize)
+    }
+
+    /// Calls `visit` with each symbol's number and its lane.
+    ///
+    /// The lanes are stretches of the symbols, visited in turns: neighbours often have the same count, and what is
+    /// added to something for one of them would wait for what was added for the one before.
+    #[inline(always)]
+    pub(super) fn for_each_symbol_in_lanes(&self, mut visit: impl FnMut(usize, usize)) {
+        self.for_each_in_lanes(|key, lane| visit((key & 0x1ff) as usize, lane));
+    }
+
+    /// The same with keys.
+    #[inline(always)]
+    fn for_each_in_lanes(&self, mut visit: impl FnMut(Key, usize)) {
+        let stretch = self.len / LANES;
+        for at in 0..stretch {
+            for lane in 0..LANES {
+                visit(self.keys[(lane * stretch + at) & (PLACES - 1)], lane);
+            }
+        }
+        for &key in &self.keys()[LANES * stretch..] {
+            visit(key, LANES - 1);
+        }
     }
 
     fn keys(&self) -> &[Key] {
@@ -102,36 +128,18 @@ impl Used {
             return sorted;
         }
         let bin = |key: Key| ((key >> 9) as usize).min(BINS - 1);
-        // Two halves with bins of their own: what one adds to a bin does not wait for the other.
-        let (first, second) = keys.split_at(keys.len() / 2);
-        let mut ends = [[0u32; 2]; BINS];
-        for (&one, &other) in first.iter().zip(second) {
-            ends[bin(one)][0] += 1;
-            ends[bin(other)][1] += 1;
-        }
-        let odd = &second[first.len()..];
-        for &key in odd {
-            ends[bin(key)][1] += 1;
-        }
+        let mut ends = [[0u32; LANES]; BINS];
+        self.for_each_in_lanes(|key, lane| ends[bin(key)][lane] += 1);
         let mut end = 0;
-        for halves in &mut ends {
-            let [one, other] = *halves;
-            *halves = [end, end + one];
-            end += one + other;
+        for in_lane in ends.as_flattened_mut() {
+            end += core::mem::replace(in_lane, end);
         }
         let frequent = ends[BINS - 1][0] as usize;
-        let mut place = |key: Key, half: usize| {
-            let next = &mut ends[bin(key)][half];
+        self.for_each_in_lanes(|key, lane| {
+            let next = &mut ends[bin(key)][lane];
             sorted[*next as usize & (PLACES - 1)] = key;
             *next += 1;
-        };
-        for (&one, &other) in first.iter().zip(second) {
-            place(one, 0);
-            place(other, 1);
-        }
-        for &key in odd {
-            place(key, 1);
-        }
+        });
         sorted[frequent..keys.len()].sort_unstable();
         sorted
     }
@@ -151,8 +159,16 @@ fn count_leaves(keys: &[Key]) -> [u32; DEPTHS] {
     let mut joined = [0u32; PLACES];
     // Each round joins the two lightest of the leaves from `leaf` on and of the inner nodes from `node` on.
     let inner = keys.len() - 1;
-    let (mut leaf, mut node) = (0, 0);
-    for next in 0..inner {
+    let (mut leaf, mut node, mut next) = (0, 0, 0);
+    // Until a leaf is heavier than the first inner node, only leaves are joined: where many symbols are rare, half the
+    // rounds.
+    let first = leaves[0] + leaves[1];
+    while leaves[(leaf + 1) & (PLACES - 1)] <= first {
+        nodes[next & (PLACES - 1)] = leaves[leaf & (PLACES - 1)] + leaves[(leaf + 1) & (PLACES - 1)];
+        leaf += 2;
+        next += 1;
+    }
+    while next < inner && leaf < keys.len() {
         let (leaf_1, leaf_2) = (leaves[leaf & (PLACES - 1)], leaves[(leaf + 1) & (PLACES - 1)]);
         let (node_1, node_2) = (nodes[node & (PLACES - 1)], nodes[(node + 1) & (PLACES - 1)]);
         // Without a branch: which it is is hard to predict.
@@ -165,6 +181,14 @@ fn count_leaves(keys: &[Key]) -> [u32; DEPTHS] {
         leaf += leaves_taken;
         node += 2 - leaves_taken;
         joined[next & (PLACES - 1)] = node as u32;
+        next += 1;
+    }
+    // No leaf is left.
+    while next < inner {
+        nodes[next & (PLACES - 1)] = nodes[node & (PLACES - 1)] + nodes[(node + 1) & (PLACES - 1)];
+        node += 2;
+        joined[next & (PLACES - 1)] = node as u32;
+        next += 1;
     }
 
     // The last inner node is the root. As nodes are joined in their order, those of one depth are neighbours, and

@@ -39,6 +39,12 @@ pub(super) trait Sink {
 
     /// Takes `length` bytes, at least [`MIN_MATCH`], equal to those `distance` bytes back.
     fn matched(&mut self, length: u32, distance: u32);
+
+    /// The same where `distance` is that of the match before.
+    #[inline(always)]
+    fn matched_again(&mut self, length: u32, distance: u32) {
+        self.matched(length, distance);
+    }
 }
 
 /// What a format can express and what it is good at.
@@ -87,14 +93,12 @@ pub(super) fn find_sequences(
         if best.distance != last_distance {
             while best.length < preferences.long_enough {
                 let Some(word) = eight_bytes(page, at + 1) else { break };
-                match probe(page, positions, preferences, at + 1, word) {
-                    Some(next) if next.length > best.length => {
-                        sink.literal(page[at as usize]);
-                        at += 1;
-                        best = next;
-                    }
-                    _ => break,
-                }
+                let Some(next) = longer(page, positions, preferences, at + 1, word, best.length) else {
+                    break;
+                };
+                sink.literal(page[at as usize]);
+                at += 1;
+                best = next;
             }
         }
         sink.matched(best.length, best.distance);
@@ -103,26 +107,54 @@ pub(super) fn find_sequences(
         if let Some(word) = eight_bytes(page, at - 2) {
             positions.record(preferences, word, at - 2);
         }
-        // Arrays of structures: a few bytes differ, then the same distance goes on.
-        while let Some(word) = eight_bytes(page, at) {
-            let Some(earlier) = eight_bytes(page, at - best.distance) else { break };
-            let equal = (word ^ earlier).leading_zeros() / 8;
-            if equal < preferences.repeated {
-                break;
-            }
-            positions.record(preferences, word, at);
-            for byte in word.to_le_bytes().into_iter().take(8 - equal as usize) {
-                sink.literal(byte);
-            }
-            let length = equal + extend(page, at + 8 - best.distance, at + 8);
-            sink.matched(length, best.distance);
-            at += 8 - equal + length;
-        }
+        at = repeat(page, positions, preferences, at, best.distance, sink);
         literals_at = at;
     }
     if let Some(rest) = page.get(at as usize..) {
         rest.iter().for_each(|&byte| sink.literal(byte));
     }
+}
+
+/// Arrays of structures: a few bytes differ, then the same distance goes on. Takes such bytes from `at` on and returns
+/// where it stops.
+#[inline(always)]
+fn repeat(
+    page: &[u8],
+    positions: &mut Positions,
+    preferences: &Preferences,
+    mut at: u32,
+    distance: u32,
+    sink: &mut impl Sink,
+) -> u32 {
+    let words = |at| Some((eight_bytes(page, at)?, eight_bytes(page, at - distance)?));
+    while let Some((mut word, mut earlier)) = words(at) {
+        loop {
+            let equal = (word ^ earlier).leading_zeros() / 8;
+            if equal < preferences.repeated {
+                return at;
+            }
+            positions.record(preferences, word, at);
+            for byte in word.to_le_bytes().into_iter().take(8 - equal as usize) {
+                sink.literal(byte);
+            }
+            at += 8;
+            // Where the next eight bytes begin with one that differs, they need no second look; and where they begin
+            // is known before it is known how many of these eight are equal.
+            match words(at) {
+                Some((next, before)) if (next ^ before) as u8 != 0 => {
+                    sink.matched_again(equal, distance);
+                    (word, earlier) = (next, before);
+                }
+                _ => {
+                    let more = extend(page, at - distance, at);
+                    sink.matched_again(equal + more, distance);
+                    at += more;
+                    break;
+                }
+            }
+        }
+    }
+    at
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -161,6 +193,30 @@ fn probe(
         if differing == 0 { 8 + extend(page, candidate + 8, at + 8) } else { differing.trailing_zeros() / 8 };
     let max = if length == 3 { preferences.max_distance_of_three } else { preferences.max_distance };
     (distance <= max).then_some(Match { length, distance })
+}
+
+/// A match at `at`, where `word` stands, if it is longer than `length`; records the position. Only the hash of more
+/// than three bytes is asked.
+#[inline(always)]
+fn longer(
+    page: &[u8],
+    positions: &mut Positions,
+    preferences: &Preferences,
+    at: u32,
+    word: u64,
+    length: u32,
+) -> Option<Match> {
+    let candidate = positions.record_long(preferences, word, at);
+    positions.record_three(word, at);
+    let differing = eight_bytes(page, candidate)? ^ word;
+    // One test for the bytes hashed and for one more than `length`.
+    if differing << (24_u32.min(56_u32.saturating_sub(8 * length)) & 63) != 0 {
+        return None;
+    }
+    let found =
+        if differing == 0 { 8 + extend(page, candidate + 8, at + 8) } else { differing.trailing_zeros() / 8 };
+    let distance = at - candidate;
+    (found > length && distance <= preferences.max_distance).then_some(Match { length: found, distance })
 }
 
 /// How many bytes from `earlier` on equal those from `later` on.

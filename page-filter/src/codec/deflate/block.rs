@@ -84,15 +84,21 @@ pub(super) fn encode(
     // The last block; then its kind.
     if fixed <= dynamic {
         out.put(0b011, 3)?;
-        return FIXED_WORDS.write(tokens, out);
+        // At most 9 bits for a literal, 13 for a length, 18 for a distance.
+        return FIXED_WORDS.write::<3>(tokens, out);
     }
     out.put(0b101, 3)?;
     header.write(&mut out)?;
     let (literal_words, distance_words) = words.0.split_at_mut(LITERALS);
     let (literal_lengths, distance_lengths) = lengths.split_at(LITERALS);
-    assign(&literals, literal_lengths, &EXTRA_BITS[..LITERALS], literal_words);
-    assign(&distances, distance_lengths, &EXTRA_BITS[LITERALS..], distance_words);
-    words.write(tokens, out)
+    let literal = assign(&literals, literal_lengths, &EXTRA_BITS[..LITERALS], literal_words);
+    let distance = assign(&distances, distance_lengths, &EXTRA_BITS[LITERALS..], distance_words);
+    // Every other token may be a distance.
+    match literal + literal.max(distance) {
+        ..=28 => words.write::<4>(tokens, out),
+        two if two + literal.max(distance) <= 56 => words.write::<3>(tokens, out),
+        _ => words.write::<2>(tokens, out),
+    }
 }
 
 /// Makes the lengths, all 0 before, those that fit the counts best; returns the symbols that have words and the
@@ -127,13 +133,14 @@ fn store(page: &[u8], mut out: BitWriter<'_>) -> Option<usize> {
 }
 
 impl Words {
-    fn write(&self, tokens: &[Token], mut out: BitWriter<'_>) -> Option<usize> {
+    /// Writes `tokens`, of which any `FLUSHED` neighbours take at most 56 bits.
+    fn write<const FLUSHED: usize>(&self, tokens: &[Token], mut out: BitWriter<'_>) -> Option<usize> {
         let word = |token: Token| self.0[token as usize & (COUNTS - 1)];
-        let (pairs, rest) = tokens.as_chunks::<2>();
-        for &[first, second] in pairs {
-            // At most 28 bits each.
-            word(first).write(first >> 16, &mut out);
-            word(second).write(second >> 16, &mut out);
+        let (groups, rest) = tokens.as_chunks::<FLUSHED>();
+        for group in groups {
+            for &token in group {
+                word(token).write(token >> 16, &mut out);
+            }
             out.flush()?;
         }
         for &token in rest {

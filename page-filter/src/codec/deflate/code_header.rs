@@ -20,11 +20,14 @@ const ORDER: [usize; KINDS] = [16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 1
 /// The number of extra bits of each of them.
 const EXTRA_BITS: [u8; KINDS] = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 3, 7];
 
+/// A run of a length other than 0 below this is stored as so many lengths, as is one of 0 that is shorter by one.
+const SHORT: usize = 4;
+
 /// A prepared header.
 #[derive(Debug)]
 pub(super) struct CodeHeader {
     /// The code lengths of literals, then of distances, as symbols and, shifted left by 5, extra bits.
-    runs: [u16; SYMBOLS],
+    runs: [u16; SYMBOLS + SHORT],
     runs_len: usize,
     literals: usize,
     distances: usize,
@@ -47,7 +50,7 @@ impl CodeHeader {
         joined[literals + distances] = 0xff;
 
         let mut header = Self {
-            runs: [0; SYMBOLS],
+            runs: [0; SYMBOLS + SHORT],
             runs_len: 0,
             literals,
             distances,
@@ -71,18 +74,27 @@ impl CodeHeader {
     /// Takes the lengths up to the first that is 0xff apart into runs, and counts their kinds.
     fn find_runs(&mut self, lengths: &[u8; SYMBOLS + 8], counts: &mut [u32; 32]) {
         let mut at = 0;
-        let mut push = |kind: u32, extra: usize| {
-            if let Some(slot) = self.runs.get_mut(self.runs_len) {
-                *slot = kind as u16 | (extra as u16) << 5;
-                self.runs_len += 1;
-            }
-            counts[kind as usize & 31] += 1;
-        };
         let end = self.literals + self.distances;
         while at < end {
             let length = lengths[at];
             let mut run = equal_at(lengths, at, length);
             at += run;
+            if run + usize::from(length == 0) < SHORT {
+                // Always as many: how many it takes is hard to predict.
+                if let Some(slots) = self.runs.get_mut(self.runs_len..).and_then(<[u16]>::first_chunk_mut) {
+                    *slots = [u16::from(length); SHORT];
+                }
+                self.runs_len += run;
+                counts[usize::from(length) & 31] += run as u32;
+                continue;
+            }
+            let mut push = |kind: u32, extra: usize| {
+                if let Some(slot) = self.runs.get_mut(self.runs_len) {
+                    *slot = kind as u16 | (extra as u16) << 5;
+                    self.runs_len += 1;
+                }
+                counts[kind as usize & 31] += 1;
+            };
             if length == 0 {
                 while run >= 11 {
                     let part = run.min(138);
@@ -93,7 +105,7 @@ impl CodeHeader {
                     push(17, run - 3);
                     run = 0;
                 }
-            } else if run >= 4 {
+            } else {
                 push(u32::from(length), 0);
                 run -= 1;
                 while run >= 3 {
@@ -116,8 +128,17 @@ impl CodeHeader {
         }
         let mut words = [CodeWord::default(); 32];
         assign(&self.kinds, &self.kind_lengths, &EXTRA_BITS, &mut words);
-        for &run in &self.runs[..self.runs_len] {
-            words[usize::from(run & 31)].write(u32::from(run >> 5), out);
+        let word = |run: u16| words[usize::from(run & 31)];
+        let (groups, rest) = self.runs[..self.runs_len].as_chunks::<4>();
+        for group in groups {
+            // At most 14 bits each.
+            for &run in group {
+                word(run).write(u32::from(run >> 5), out);
+            }
+            out.flush()?;
+        }
+        for &run in rest {
+            word(run).write(u32::from(run >> 5), out);
             out.flush()?;
         }
         Some(())

@@ -9,7 +9,7 @@
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 use crate::codec::bit_writer::BitWriter;
-use crate::codec::code_lengths::Used;
+use crate::codec::code_lengths::{LANES, Used};
 
 /// A symbol's word in the low 16 bits, its first bit lowest; its length in the next 8; the length with the extra bits
 /// in the last 8.
@@ -27,22 +27,28 @@ impl CodeWord {
 }
 
 /// Gives each symbol of `used` its word; its length is in `lengths`, the number of its extra bits in `extra_bits`.
+/// Returns the most bits that one of them takes with its extra bits.
 #[inline(always)]
-pub(super) fn assign(used: &Used, lengths: &[u8], extra_bits: &[u8], words: &mut [CodeWord]) {
-    let mut counts = [0u32; 16];
-    for symbol in used.symbols() {
-        counts[usize::from(lengths[symbol] & 15)] += 1;
+pub(super) fn assign(used: &Used, lengths: &[u8], extra_bits: &[u8], words: &mut [CodeWord]) -> u32 {
+    let mut next = [[0u32; LANES]; 16];
+    used.for_each_symbol_in_lanes(|symbol, lane| next[usize::from(lengths[symbol] & 15)][lane] += 1);
+    let mut word = 0;
+    for of_length in &mut next[1..] {
+        word <<= 1;
+        for in_lane in of_length {
+            word += core::mem::replace(in_lane, word);
+        }
     }
-    let mut next = [0u32; 16];
-    for length in 1..16 {
-        next[length] = (next[length - 1] + counts[length - 1]) << 1;
-    }
-    for symbol in used.symbols() {
+    let mut most = 0;
+    used.for_each_symbol_in_lanes(|symbol, lane| {
         let length = u32::from(lengths[symbol] & 15);
-        let next = &mut next[length as usize];
-        words[symbol] = CodeWord::new(*next, length, extra_bits[symbol]);
+        let next = &mut next[length as usize][lane];
+        let word = CodeWord::new(*next, length, extra_bits[symbol]);
+        words[symbol] = word;
+        most = most.max(word.0);
         *next += 1;
-    }
+    });
+    most >> 24
 }
 
 impl CodeWord {

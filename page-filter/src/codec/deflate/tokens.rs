@@ -27,6 +27,8 @@ pub(super) const fn max_tokens(page_len: usize) -> usize {
 pub(super) struct Tokens<'a> {
     tokens: &'a mut [Token],
     len: usize,
+    /// The distance of the last match.
+    distance: Token,
     counts: &'a mut Counts,
 }
 
@@ -34,7 +36,7 @@ impl<'a> Tokens<'a> {
     /// None yet. `tokens` has room for [`max_tokens`].
     pub(super) fn new(tokens: &'a mut [Token], counts: &'a mut Counts) -> Self {
         counts.fill(0);
-        Self { tokens, len: 0, counts }
+        Self { tokens, len: 0, distance: 0, counts }
     }
 
     /// Adds the end of the block and returns the tokens and their symbols' counts.
@@ -53,6 +55,19 @@ impl<'a> Tokens<'a> {
     }
 }
 
+impl Tokens<'_> {
+    /// Adds a match at the last distance.
+    #[inline(always)]
+    fn push_match(&mut self, length: Token) {
+        if let Some(slots) = self.tokens.get_mut(self.len..).and_then(<[Token]>::first_chunk_mut) {
+            *slots = [length, self.distance];
+            self.len += 2;
+        }
+        self.counts[length as usize & (COUNTS - 1)] += 1;
+        self.counts[self.distance as usize & (COUNTS - 1)] += 1;
+    }
+}
+
 impl Sink for Tokens<'_> {
     #[inline(always)]
     fn literal(&mut self, byte: u8) {
@@ -60,15 +75,18 @@ impl Sink for Tokens<'_> {
     }
 
     #[inline(always)]
-    fn matched(&mut self, mut length: u32, distance: u32) {
-        let distance = of_distance(distance);
+    fn matched(&mut self, length: u32, distance: u32) {
+        self.distance = of_distance(distance);
+        self.matched_again(length, distance);
+    }
+
+    #[inline(always)]
+    fn matched_again(&mut self, mut length: u32, _: u32) {
         while length > MAX_LENGTH {
             let part = MAX_LENGTH.min(length - MIN_MATCH);
-            self.push(of_length(part));
-            self.push(distance);
+            self.push_match(of_length(part));
             length -= part;
         }
-        self.push(of_length(length));
-        self.push(distance);
+        self.push_match(of_length(length));
     }
 }
