@@ -2,11 +2,13 @@
 //! themselves. Without `--full` six machines in which every two factors meet, with it all 32.
 //!
 //! From the same state each machine crashes again into a kernel that kexec-tools loaded, for `/proc/vmcore` to be compared,
-//! and some into one that the running kernel loaded itself.
+//! and some into one that the running kernel loaded itself; one machine also into a `vmlinux` and a unified kernel image.
 
 pub(crate) mod cell;
 mod headers;
 mod steps;
+mod low_memory;
+mod images;
 mod loaders;
 mod guest_disks;
 mod debuggers;
