@@ -15,7 +15,6 @@ pub(crate) const GUESTS: &[&str] = &[
     "e2fsprogs",
     "kexec-tools",
     "gdb",
-    "binutils",
 ];
 /// Opens a dump with crash.
 pub(crate) const DEMO: &[&str] = &["crash"];

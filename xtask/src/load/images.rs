@@ -7,18 +7,13 @@ use super::{CAPTURE, low_memory};
 use crate::initramfs::Tree;
 use crate::run::{Outcome, command, run};
 
-/// In the first kernel's RAM disk.
-pub(super) const VMLINUX: &str = "/vmlinux";
-pub(super) const UKI: &str = "/uki";
-
-/// The capture kernel's first program, and where the UKI's `.ucode` has it. There is no busybox in that archive: that is
-/// the one of `.initrd`, and so is what it runs last.
+/// What the command line of the UKI has the capture kernel run, from `.ucode`. It needs busybox and ends in `/init`, which
+/// are in `.initrd`.
 const FIRST: &str = "first";
-
-/// A file of both archives: the archive that is unpacked last has it.
+/// `/init` is in both archives, and the kernel keeps that of the later one.
 const WRONG_ORDER: &str = "#!/bin/busybox sh\necho 'kcapture: .ucode after .initrd'; poweroff -f\n";
 
-/// Adds both to the first kernel's RAM disk, in which lie its bzImage and the capture kernel's RAM disk already.
+/// Makes `vmlinux` and `uki` in the folder of the first kernel's RAM disk, the second of `vmlinuz` and `capture.gz` there.
 pub(super) fn add(with_symbols: &Path, boot: &Path) -> Outcome<()> {
     let vmlinux = boot.join("vmlinux");
     run(command(&["objcopy", "--strip-all"]).arg(with_symbols).arg(&vmlinux))?;
@@ -26,7 +21,7 @@ pub(super) fn add(with_symbols: &Path, boot: &Path) -> Outcome<()> {
     microcode(&work.join("archive"))?;
     let line = work.join("cmdline");
     fs::write(&line, format!("{CAPTURE} rdinit=/{FIRST}"))?;
-    // Firmware would run the program of a UKI: this one has none, and is not for it.
+    // The program of a UKI is for firmware to run; nobody does here, and this one has none.
     let mut objcopy = command(&["objcopy", "-O", "pei-x86-64", "--only-section", "none"]);
     let sections = [
         (".cmdline", line),

@@ -1,9 +1,6 @@
 //! Who loads the crash kernel, and what the first kernel's init does for each.
 
-use super::{CAPTURE, headers, images, low_memory, steps};
-
-/// In the first kernel's RAM disk.
-const BZIMAGE: &str = "/vmlinuz";
+use super::{CAPTURE, headers, low_memory, steps};
 
 /// One of those that load.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -12,7 +9,7 @@ pub(super) enum Loader {
     Kcap,
     /// The same with a `vmlinux`.
     Vmlinux,
-    /// The same with a unified kernel image, from a kernel that low memory must be backed up of.
+    /// The same with a unified kernel image, where low memory is backed up.
     Uki,
     /// The running kernel itself: `kcap load -s`.
     Kernel,
@@ -42,16 +39,17 @@ impl Loader {
 }
 
 /// Our own load, with the plan on the console.
-fn ours(options: &str, image: &str) -> String {
-    let files = match image {
-        images::UKI => String::new(),
-        _ => format!("--initrd /capture.gz --append '{CAPTURE}'"),
-    };
+fn ours(options: &str, images: &str) -> String {
     format!(
         "\
-/kcap load -p --serial ttyS0 {options} --json {files} {image} > /tmp/plan || poweroff -f
+/kcap load -p --serial ttyS0 {options} --json {images} > /tmp/plan || poweroff -f
 echo 'kcapture: plan'; cat /tmp/plan; echo 'kcapture: end of plan'"
     )
+}
+
+/// A kernel with the capture kernel's RAM disk and command line.
+fn with_initrd(kernel: &str) -> String {
+    format!("--initrd /capture.gz --append '{CAPTURE}' {kernel}")
 }
 
 /// What is loaded is in memory now: the images go, so that the machine's free memory is free. Then it waits for a line.
@@ -63,7 +61,7 @@ echo c > /proc/sysrq-trigger";
 
 /// Loads with our planner, crashes.
 pub(super) fn load_and_crash(options: &str) -> String {
-    format!("{}\n{CRASH}", ours(options, BZIMAGE))
+    format!("{}\n{CRASH}", ours(options, &with_initrd("/vmlinuz")))
 }
 
 /// Waits for the name of a loader, loads, crashes.
@@ -102,10 +100,10 @@ esac
         locked_down = Loader::LockedDown.name(),
         locked_down_load = steps::script(steps::LOCKED_DOWN),
         vmlinux = Loader::Vmlinux.name(),
-        vmlinux_load = ours(options, images::VMLINUX),
+        vmlinux_load = ours(options, &with_initrd("/vmlinux")),
         uki = Loader::Uki.name(),
         older = low_memory::OLDER_KERNEL,
-        uki_load = ours("", images::UKI),
-        ours = ours(options, BZIMAGE)
+        uki_load = ours("", "/uki"),
+        ours = ours(options, &with_initrd("/vmlinuz"))
     )
 }

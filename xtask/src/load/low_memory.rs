@@ -12,8 +12,8 @@ echo 5.4.0 > /tmp/osrelease
 mount -o bind /tmp/osrelease /proc/sys/kernel/osrelease || poweroff -f
 echo \"kcapture: low $(grep -m 1 'System RAM' /proc/iomem)\"";
 
-/// In the capture kernel, before all else: the digest of the segment of `/proc/vmcore` below 1 MiB.
-/// A program header is seven words; where it says `PT_LOAD`, the second half of the first is flags.
+/// In the capture kernel, before all else: the digest of each `PT_LOAD` below 1 MiB. A program header is seven words of
+/// 64 bits; the lower half of the first is `p_type`.
 pub(super) const SUM: &str = "#!/bin/busybox sh
 /bin/busybox --install -s /tmp
 export PATH=/tmp

@@ -51,7 +51,7 @@ pub(super) fn check(cell: Cell, by_kernel: bool, programs: &Programs) -> Outcome
             let found = machine.look_into(&machine.saved(loader, &programs.own)?, &crashed)?;
             seen.push(format!("{}: {found}", loader.name()));
         }
-        seen.push("uki: low memory in /proc/vmcore as before the crash".to_owned());
+        seen.push("uki: low memory in /proc/vmcore is what it was before the crash".to_owned());
     }
     fs::remove_file(machine.prepared.folder.join("state"))?;
     Ok(seen.iter().map(|text| format!("\n        {}", text.trim())).collect())

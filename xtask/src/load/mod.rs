@@ -63,7 +63,7 @@ pub(crate) fn run_named(names: &[&str]) -> Outcome<()> {
 }
 
 fn prepare() -> Outcome<Programs> {
-    packages::install(&[packages::GUESTS, packages::DEMO, packages::DRGN].concat())?;
+    packages::install(&[packages::GUESTS, packages::DEMO, packages::DRGN, &["binutils"]].concat())?;
     Ok(Programs { of_guests: targets::build_kcap(Some(boot::TARGET))?, own: targets::build_kcap(None)? })
 }
 
