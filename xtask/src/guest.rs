@@ -106,6 +106,15 @@ impl Guest {
         }
     }
 
+    /// Writes physical memory as it is now to a file.
+    pub(crate) fn save_memory(&self, address: u64, len: u64, file: &Path) -> Outcome<()> {
+        let file = file.display();
+        let save = format!(
+            r#"{{"execute":"pmemsave","arguments":{{"val":{address},"size":{len},"filename":"{file}"}}}}"#
+        );
+        self.monitor(&[save]).map(drop)
+    }
+
     /// Gives QEMU's monitor commands in its protocol (QMP) and waits until each is done;
     /// the last one's answer.
     pub(crate) fn monitor(&self, commands: &[String]) -> Outcome<String> {

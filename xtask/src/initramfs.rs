@@ -43,6 +43,11 @@ impl Tree {
         Ok(tree)
     }
 
+    /// An empty folder, which must be there.
+    pub(crate) fn empty(root: PathBuf) -> Self {
+        Self { root }
+    }
+
     /// Adds a file.
     pub(crate) fn add(&self, from: &Path, to: &str) -> Outcome<()> {
         let to = self.root.join(to);

@@ -31,6 +31,18 @@ pub(super) struct Prepared {
 impl Prepared {
     /// `task` is what the first kernel's init does; its programs are kcap and kexec-tools' kexec.
     pub(super) fn new(kernel: Kernel, kcap: &Path, task: &str, folder: PathBuf) -> Outcome<Self> {
+        Self::with_images(kernel, kcap, task, folder, |_| Ok(()))
+    }
+
+    /// The same with more in the first kernel's RAM disk: `add` puts it into the folder, in which lie `vmlinuz` and
+    /// `capture.gz`.
+    pub(super) fn with_images(
+        kernel: Kernel,
+        kcap: &Path,
+        task: &str,
+        folder: PathBuf,
+        add: impl FnOnce(&Path) -> Outcome<()>,
+    ) -> Outcome<Self> {
         let _ = fs::remove_dir_all(&folder);
         fs::create_dir_all(&folder)?;
         let capture = boot::capture_tree(&kernel, SAVE, &folder)?;
@@ -41,7 +53,9 @@ impl Prepared {
         first.add(kcap, "kcap")?;
         first.add(&kernel.image(), "vmlinuz")?;
         first.add_script("init", &format!("{INIT}mount -t tmpfs tmp /tmp\n{task}\npoweroff -f\n"))?;
-        capture.pack(&folder.join("boot/capture.gz"))?;
+        let boot = folder.join("boot");
+        capture.pack(&boot.join("capture.gz"))?;
+        add(&boot)?;
         let initrd = folder.join("boot.gz");
         first.pack(&initrd)?;
         let prepared = Self { folder, kernel, initrd };

@@ -7,7 +7,7 @@ use super::cell::Cell;
 use super::debuggers::{crash_sees, drgn_sees};
 use super::guest_disks::Prepared;
 use super::loaders::{Loader, choose_load_and_crash};
-use super::{folder, headers, steps};
+use super::{folder, headers, images, low_memory, steps};
 use crate::guest::Guest;
 use crate::kernels::Kernel;
 use crate::oracles::script;
@@ -45,6 +45,14 @@ pub(super) fn check(cell: Cell, by_kernel: bool, programs: &Programs) -> Outcome
         let console = machine.go_on(Loader::LockedDown)?.lines_until_end()?;
         seen.push(format!("locked down: {}", steps::check(steps::LOCKED_DOWN, cell.newer, &console)?));
     }
+    if cell.loads_images() {
+        for loader in [Loader::Vmlinux, Loader::Uki] {
+            let crashed = machine.crash(loader)?;
+            let found = machine.look_into(&machine.saved(loader, &programs.own)?, &crashed)?;
+            seen.push(format!("{}: {found}", loader.name()));
+        }
+        seen.push("uki: low memory in /proc/vmcore is what it was before the crash".to_owned());
+    }
     fs::remove_file(machine.prepared.folder.join("state"))?;
     Ok(seen.iter().map(|text| format!("\n        {}", text.trim())).collect())
 }
@@ -71,7 +79,12 @@ impl Machine {
         let kernel = Kernel::of(cell.kernel())?;
         let vmlinux = kernel.vmlinux()?;
         let task = choose_load_and_crash(if cell.newer { "--hotplug" } else { "" });
-        let prepared = Prepared::new(kernel, kcap, &task, folder(&cell.name())?)?;
+        let folder = folder(&cell.name())?;
+        let prepared = if cell.loads_images() {
+            Prepared::with_images(kernel, kcap, &task, folder, |boot| images::add(&vmlinux, boot))?
+        } else {
+            Prepared::new(kernel, kcap, &task, folder)?
+        };
         let mut guest = Guest::start(&mut prepared.qemu(cell), &prepared.folder)?;
         guest.wait_for("kcapture: ready")?;
         guest.save_state()?;
@@ -97,11 +110,15 @@ impl Machine {
     fn crash(&self, loader: Loader) -> Outcome<Crashed> {
         let mut guest = self.go_on(loader)?;
         let console = guest.lines_until("kcapture: loaded")?;
+        let low_memory = match loader {
+            Loader::Uki => Some(low_memory::expected(&guest, &console, &self.folder(loader))?),
+            _ => None,
+        };
         guest.type_line("crash")?;
         guest.wait_for("Kernel panic")?;
         let between = guest.lines_until("Linux version")?;
         let guarded = between.iter().any(|line| line.contains("purgatory: entering the kernel"));
-        if guarded != (loader == Loader::Kcap) {
+        if guarded != loader.is_ours() {
             return Err(format!("{loader:?}: our purgatory between the kernels: {guarded}").into());
         }
         let told = guest.lines_until(HEADERS_COPIED)?;
@@ -109,6 +126,13 @@ impl Machine {
         let before = format!("kcapture: capture kernel {} elfcorehdr=0x", self.prepared.kernel.release);
         if told.iter().any(|line| line.contains(&before)) != (loader == Loader::Kernel) {
             return Err(format!("{loader:?}: another one planned:\n{}", told.concat()).into());
+        }
+        if let Some(line) = low_memory
+            && !told.iter().any(|said| said.trim_end() == line)
+        {
+            return Err(
+                format!("low memory is not as before the crash: not '{line}' in\n{}", told.concat()).into()
+            );
         }
         if loader != Loader::KexecTools {
             guest.wait_for(SAVED)?;

@@ -2,11 +2,13 @@
 //! themselves. Without `--full` six machines in which every two factors meet, with it all 32.
 //!
 //! From the same state each machine crashes again into a kernel that kexec-tools loaded, for `/proc/vmcore` to be compared,
-//! and some into one that the running kernel loaded itself.
+//! and some into one that the running kernel loaded itself; one machine also into a `vmlinux` and a unified kernel image.
 
 pub(crate) mod cell;
 mod headers;
 mod steps;
+mod low_memory;
+mod images;
 mod loaders;
 mod guest_disks;
 mod debuggers;
@@ -61,7 +63,7 @@ pub(crate) fn run_named(names: &[&str]) -> Outcome<()> {
 }
 
 fn prepare() -> Outcome<Programs> {
-    packages::install(&[packages::GUESTS, packages::DEMO, packages::DRGN].concat())?;
+    packages::install(&[packages::GUESTS, packages::DEMO, packages::DRGN, &["binutils"]].concat())?;
     Ok(Programs { of_guests: targets::build_kcap(Some(boot::TARGET))?, own: targets::build_kcap(None)? })
 }
 
