@@ -30,6 +30,7 @@ const CHECKS: [(&str, Check); 4] = [
         programs::header_compiles()?;
         programs::links_beside_another(&[&libraries.hosted.archive, &libraries.freestanding])?;
         layouts::check()?;
+        programs::readme_builds(&libraries.hosted, &libraries.kcap)?;
         programs::tests_pass(&libraries.hosted, &libraries.kcap)
     }),
     ("baremetal", |libraries| baremetal::run_kernel(&libraries.bare, &libraries.kcap).map(drop)),

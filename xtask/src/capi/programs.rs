@@ -8,7 +8,7 @@ use std::process::Command;
 use super::build::Hosted;
 use super::nulls;
 use crate::kernels::Kernel;
-use crate::run::{Outcome, command, run};
+use crate::run::{Outcome, command, output, run};
 use crate::targets;
 
 /// Debian's package of the kernel image that tests are given.
@@ -132,6 +132,22 @@ fn sources() -> Outcome<Vec<PathBuf>> {
     }
     sources.sort();
     Ok(sources)
+}
+
+/// The program in the README builds and lists the memory of a vmcore.
+pub(super) fn readme_builds(library: &Hosted, kcap: &Path) -> Outcome<()> {
+    let folder = folder()?;
+    let readme = fs::read_to_string(targets::workspace().join("README.md"))?;
+    let text = readme.split_once("```c\n").and_then(|(_, rest)| rest.split_once("```"));
+    let (source, program) = (folder.join("ram.c"), folder.join("ram"));
+    fs::write(&source, text.ok_or("README.md has no program in C")?.0)?;
+    run(compile(&source, &program).arg(&library.archive).args(STATIC_NEEDS))?;
+    let vmcore = inputs(&folder, kcap)?.swap_remove(0);
+    let listed = output(command(&[&program]).arg(vmcore))?;
+    if !listed.lines().all(|line| line.starts_with("0x") && line.contains(" to 0x")) || listed.is_empty() {
+        return Err(format!("the program in README.md printed {listed:?}").into());
+    }
+    Ok(())
 }
 
 /// Another Rust library, with the compiler's own libraries in it, links beside ours in either order.
