@@ -20,6 +20,7 @@ mod objects;
 mod header;
 mod capi;
 mod deb;
+mod bench;
 mod demo;
 mod test;
 
@@ -46,6 +47,7 @@ cargo xtask TASK
   capi --write      write its lists of symbols and of layouts
   capi --install PREFIX [LIBDIR]  build it, and put library, header and kcapture.pc below PREFIX (and below DESTDIR)
   deb               build the Debian packages, and a program with what is in them
+  bench [ROUNDS]    measure kcap and makedumpfile side by side on real vmcores; write docs/performance.md
   packages          check that the system packages of the tasks are there; install what is missing
 ";
 
@@ -76,6 +78,8 @@ fn task(arguments: &[&str]) -> Outcome<()> {
         ["capi", "--install", words @ ..] => capi::install(words),
         ["capi", names @ ..] => capi::check(names),
         ["deb"] => deb::build(),
+        ["bench"] => bench::run("9"),
+        ["bench", rounds] => bench::run(rounds),
         ["packages"] => packages::install(packages::ALL),
         ["load"] => load::run_all(false),
         ["load", "--full"] => load::run_all(true),

@@ -38,6 +38,7 @@ pub(crate) const ALL: &[&str] = &[
     "crash",
     "makedumpfile",
     "gdb",
+    "time",
     "binutils",
     "python3",
     "python3-venv",

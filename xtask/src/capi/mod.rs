@@ -93,3 +93,20 @@ pub(crate) fn write_symbols() -> Outcome<()> {
     symbols::Lists::of_header()?.write()?;
     layouts::write()
 }
+
+/// The sizes of the libraries, for people: one line each.
+pub(crate) fn sizes() -> Outcome<String> {
+    let libraries = build_libraries()?;
+    let files = [
+        ("libkcapture.so.0, hosted", &libraries.hosted.shared),
+        ("libkcapture.a, hosted", &libraries.hosted.archive),
+        ("libkcapture-freestanding.a", &libraries.freestanding),
+        ("libkcapture.a for x86_64-unknown-none", &libraries.bare),
+    ];
+    let mut text = String::new();
+    for (name, path) in files {
+        let kib = std::fs::metadata(path)?.len() >> 10;
+        text.push_str(&format!("- {name}: {kib} KiB\n"));
+    }
+    Ok(text)
+}
