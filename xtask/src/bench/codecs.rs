@@ -20,7 +20,7 @@ pub(super) fn rows(kcap: &Path, input: &str, work: &Path, page: &mut String) -> 
     let count = write_pages(kcap, input, work, &pages)?;
     let mut bench = command(&[targets::cargo()]);
     bench.args(["bench", "--quiet", "--package", "page-filter", "--bench", "codecs", "--"]);
-    bench.args(["--sample-size", "10", "--warm-up-time", "1", "--measurement-time", "4"]);
+    bench.args(["--sample-size", "10", "--warm-up-time", "0.5", "--measurement-time", "2"]);
     let text = output(bench.env("KCAPTURE_PAGES", &pages).current_dir(targets::workspace()))?;
     let times = times(&text);
     let of = |name: &str| -> Outcome<f64> {

@@ -144,7 +144,7 @@ pub(super) fn readme_builds(library: &Hosted, kcap: &Path) -> Outcome<()> {
     run(compile(&source, &program).arg(&library.archive).args(STATIC_NEEDS))?;
     let vmcore = inputs(&folder, kcap)?.swap_remove(0);
     let listed = output(command(&[&program]).arg(vmcore))?;
-    if !listed.lines().all(|line| line.starts_with("0x") && line.contains(" to 0x")) || listed.is_empty() {
+    if !listed.lines().all(|line| line.starts_with("0x") && line.ends_with(" bytes")) || listed.is_empty() {
         return Err(format!("the program in README.md printed {listed:?}").into());
     }
     Ok(())
