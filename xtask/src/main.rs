@@ -80,7 +80,7 @@ fn task(arguments: &[&str]) -> Outcome<()> {
         ["deb"] => deb::build(),
         ["bench"] => bench::run("9"),
         ["bench", rounds] => bench::run(rounds),
-        ["packages"] => packages::install(packages::ALL),
+        ["packages"] => packages::install(&packages::all()),
         ["load"] => load::run_all(false),
         ["load", "--full"] => load::run_all(true),
         ["load", names @ ..] => load::run_named(names),

@@ -19,49 +19,35 @@ pub(crate) const GUESTS: &[&str] = &[
 /// Opens a dump with crash.
 pub(crate) const DEMO: &[&str] = &["crash"];
 /// Builds C programs with the library, and boots them.
-pub(crate) const C_PROGRAMS: &[&str] =
-    &["gcc", "make", "meson", "ninja-build", "pkg-config", "valgrind", "clang", "mandoc", "qemu-system-x86"];
+pub(crate) const C_PROGRAMS: &[&str] = &[
+    "gcc",
+    "g++",
+    "make",
+    "meson",
+    "ninja-build",
+    "pkg-config",
+    "valgrind",
+    "clang",
+    "mandoc",
+    "qemu-system-x86",
+];
 /// Builds Debian packages.
 pub(crate) const DEBIAN: &[&str] = &["binutils", "debhelper", "dpkg-dev", "pkg-config"];
 /// Opens a dump with drgn, which comes from `PyPI`; runs the scripts that judge.
 pub(crate) const DRGN: &[&str] = &["python3", "python3-venv"];
-/// Every package of every task: also the other programs that judge dumps, and what a foreign target needs.
-pub(crate) const ALL: &[&str] = &[
-    "qemu-system-x86",
-    "ovmf",
-    "busybox-static",
-    "cpio",
-    "gzip",
-    "xz-utils",
-    "e2fsprogs",
-    "kexec-tools",
-    "crash",
-    "makedumpfile",
-    "gdb",
-    "time",
-    "binutils",
-    "python3",
-    "python3-venv",
-    "python3-libkdumpfile",
-    "zlib1g",
-    "liblzo2-2",
-    "libsnappy1v5",
-    "libzstd1",
-    "qemu-user-static",
-    "gcc-s390x-linux-gnu",
-    "libc6-dev-s390x-cross",
-    "g++",
-    "clang",
-    "valgrind",
-    "gcc",
-    "make",
-    "meson",
-    "ninja-build",
-    "mandoc",
-    "pkg-config",
-    "debhelper",
-    "dpkg-dev",
-];
+/// The other programs and libraries that judge dumps, and what measures them.
+const ORACLES: &[&str] =
+    &["makedumpfile", "python3-libkdumpfile", "zlib1g", "liblzo2-2", "libsnappy1v5", "libzstd1", "time"];
+/// Tests on a big-endian machine.
+const BIG_ENDIAN: &[&str] = &["qemu-user-static", "gcc-s390x-linux-gnu", "libc6-dev-s390x-cross"];
+
+/// Every package of every task.
+pub(crate) fn all() -> Vec<&'static str> {
+    let mut all = [GUESTS, DEMO, DRGN, ORACLES, BIG_ENDIAN, C_PROGRAMS, DEBIAN].concat();
+    all.sort_unstable();
+    all.dedup();
+    all
+}
 
 /// Installs what is missing of these packages; says what it does only if it does something.
 pub(crate) fn install(packages: &[&str]) -> Outcome<()> {

@@ -71,7 +71,7 @@ fn cargo(words: &[&str]) -> Command {
 }
 
 fn prepare() -> Outcome<()> {
-    packages::install(packages::ALL)?;
+    packages::install(&packages::all())?;
     run(command(&["rustup", "--quiet", "component", "add", "rustfmt", "clippy"]))?;
     targets::add(FREESTANDING)?;
     targets::add(BIG_ENDIAN)

@@ -27,7 +27,7 @@ one that it was run with is named. Inputs are in the page cache, outputs are new
 /// Measures everything, and writes `docs/performance.md`.
 pub(crate) fn run(rounds: &str) -> Outcome<()> {
     let rounds: usize = rounds.parse()?;
-    packages::install(packages::ALL)?;
+    packages::install(&packages::all())?;
     vmcore::make(&VMCORES)?;
     let kcap = targets::build_kcap(None)?;
     let peer = output(command(&["makedumpfile", "-v"]))?;

@@ -62,7 +62,7 @@ impl Case {
 
 /// Runs the named groups, or all.
 pub(crate) fn run(groups: &[&str]) -> Outcome<String> {
-    packages::install(packages::ALL)?;
+    packages::install(&packages::all())?;
     let kcap = Kcap::find()?;
     let cases = cases()?;
     let checks = Checks::default();
