@@ -65,7 +65,12 @@ impl Dump {
 
     fn name(&self) -> String {
         let option = if self.option.is_empty() { "raw" } else { self.option };
-        format!("{option}{} -d {}", if self.flattened { " -F" } else { "" }, self.level)
+        let flattened = if self.flattened { " -F" } else { "" };
+        let peer = match self.peer_option {
+            same if same == self.option => String::new(),
+            other => format!(" (peer: {other})"),
+        };
+        format!("{option}{flattened} -d {}{peer}", self.level)
     }
 }
 
@@ -79,7 +84,7 @@ pub(super) fn rows(kcap: &Path, input: &str, rounds: usize, out: &Path, table: &
         let costs = interleaved(&programs, rounds, out)?;
         let Some((peer_cost, our_costs)) = costs.split_first() else { continue };
         for (cost, threads) in our_costs.iter().zip(dump.threads) {
-            let row = row(&dump.name(), dump.peer_option, *threads, cost, peer_cost);
+            let row = row(&dump.name(), *threads, cost, peer_cost);
             println!("{row}");
             writeln!(table, "{row}")?;
         }
@@ -103,7 +108,7 @@ pub(super) fn first_use(
     let peer = program("makedumpfile".to_owned(), &["--dump-dmesg", input, "OUT"], false);
     let costs = interleaved(&[&ours, &peer], rounds, out)?;
     if let [ours, peer] = costs.as_slice() {
-        writeln!(table, "{}", row("dmesg", "dmesg", 1, ours, peer))?;
+        writeln!(table, "{}", row("dmesg", 1, ours, peer))?;
     }
     Ok(())
 }
@@ -113,12 +118,10 @@ pub(super) const HEADING: &str = "\
 |---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|
 ";
 
-fn row(name: &str, peer_option: &str, threads: u32, ours: &Cost, peer: &Cost) -> String {
+fn row(name: &str, threads: u32, ours: &Cost, peer: &Cost) -> String {
     let ms = |time: std::time::Duration| time.as_secs_f64() * 1e3;
     let mib = |bytes: u64| bytes as f64 / f64::from(1 << 20);
     let mb = |bytes: u64| bytes as f64 / 1e6;
-    let of = if name.starts_with(peer_option) || name.starts_with("raw") { "" } else { peer_option };
-    let name = if of.is_empty() { name.to_owned() } else { format!("{name} (peer: {of})") };
     format!(
         "| {name} | {threads} | {:.1} | {:.1} | {:.2} | {:.1} | {:.1} | **{:.2}** | {:.1} | {:.1} | {:.2} | {:.2} |",
         ms(ours.cpu),

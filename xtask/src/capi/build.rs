@@ -16,7 +16,7 @@ pub(super) struct Hosted {
 
 /// The hosted build: std, files, system calls.
 pub(super) fn hosted(functions: &BTreeSet<String>) -> Outcome<Hosted> {
-    let folder = cargo(&["build"], "hosted", None, &[])?;
+    let folder = cargo(&["build"], "hosted", None)?;
     let archive = one_object(&folder.join("libkcapture.a"), functions)?;
     Ok(Hosted { archive, shared: folder.join("libkcapture.so") })
 }
@@ -24,11 +24,11 @@ pub(super) fn hosted(functions: &BTreeSet<String>) -> Outcome<Hosted> {
 /// The freestanding build: no operating system, for the host's own ABI or for a bare machine.
 pub(super) fn freestanding(functions: &BTreeSet<String>, target: Option<&str>) -> Outcome<PathBuf> {
     let words = ["rustc", "--crate-type=staticlib", "--no-default-features"];
-    let folder = cargo(&words, "freestanding", target, &[])?;
+    let folder = cargo(&words, "freestanding", target)?;
     one_object(&folder.join("libkcapture.a"), functions)
 }
 
-fn cargo(words: &[&str], name: &str, target: Option<&str>, after: &[&str]) -> Outcome<PathBuf> {
+fn cargo(words: &[&str], name: &str, target: Option<&str>) -> Outcome<PathBuf> {
     let folder = targets::folder()?.join("capi").join(name);
     let mut cargo = command(&[targets::cargo()]);
     cargo.args(words).args(["--release", "--locked", "--quiet", "--manifest-path"]);
@@ -36,7 +36,7 @@ fn cargo(words: &[&str], name: &str, target: Option<&str>, after: &[&str]) -> Ou
     if let Some(target) = target {
         cargo.args(["--target", target]);
     }
-    run(cargo.args(after))?;
+    run(cargo)?;
     Ok(folder.join(target.unwrap_or_default()).join("release"))
 }
 
