@@ -22,7 +22,7 @@ const HASH_BITS: u32 = 12;
 pub(super) const MIN_MATCH: u32 = 3;
 
 /// After every 2^SKIP bytes without a match the step between positions grows by one.
-const SKIP: u32 = 6;
+const SKIP: u32 = 5;
 
 /// The last position of each hash; 0, a candidate as good as any other, where there is none.
 #[repr(C)]

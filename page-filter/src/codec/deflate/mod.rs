@@ -47,7 +47,7 @@ const FIXED_WORDS: usize = 5120;
 const HEADER: [u8; 2] = [0x78, 0x01];
 
 const PREFERENCES: Preferences =
-    Preferences { max_distance: 0x8000, max_distance_of_three: 0x1000, long_enough: 16, repeated: 6 };
+    Preferences { max_distance: 0x8000, max_distance_of_three: 0x1000, long_enough: 6, repeated: 7 };
 
 const FAST: Preferences =
     Preferences { max_distance: 0x8000, max_distance_of_three: 0, long_enough: 0, repeated: 5 };
