@@ -73,6 +73,10 @@ pub struct kcap_report {
     pub reserved: u32,
     /// The first pages that could not be read.
     pub faults: [kcap_fault; KCAP_FAULTS],
+    /// Pages among `lost` where no memory was found.
+    pub holes: u64,
+    /// Pages among `lost` in memory that the hardware reports as broken.
+    pub poisoned: u64,
 }
 
 // SAFETY: `repr(C)`, begins with a `usize`, holds nothing but integers.
@@ -120,6 +124,8 @@ impl From<&Report> for kcap_report {
             fault_count,
             reserved: 0,
             faults,
+            holes: report.holes,
+            poisoned: report.poisoned,
         }
     }
 }

@@ -94,6 +94,8 @@ pub const KCAP_ERR_EXCLUDED: kcap_status = 71;
 pub const KCAP_ERR_LOST: kcap_status = 72;
 /// A virtual address is not mapped: `kcap_error.value` has the address.
 pub const KCAP_ERR_NOT_MAPPED: kcap_status = 73;
+/// The hardware reports the memory as broken.
+pub const KCAP_ERR_POISON: kcap_status = 74;
 
 /// What a status means, in English: a string of the library's own, NUL-terminated, never NULL.
 #[unsafe(no_mangle)]
@@ -147,6 +149,7 @@ const fn meaning(status: kcap_status) -> &'static CStr {
         KCAP_ERR_EXCLUDED => c"left out when the dump was made",
         KCAP_ERR_LOST => c"the page is lost",
         KCAP_ERR_NOT_MAPPED => c"the virtual address is not mapped",
+        KCAP_ERR_POISON => c"the memory is broken",
         _ => c"unknown status",
     }
 }
@@ -214,7 +217,7 @@ mod tests {
     #[test]
     fn every_status_has_a_meaning_of_its_own() {
         let known: std::vec::Vec<_> = (-10..1000).filter(|&s| meaning(s) != c"unknown status").collect();
-        assert_eq!(known.len(), 44);
+        assert_eq!(known.len(), 45);
         let meanings: std::collections::BTreeSet<_> = known.iter().map(|&s| meaning(s)).collect();
         assert_eq!(meanings.len(), known.len());
     }

@@ -42,6 +42,11 @@ impl Pass<'_> {
                     judge.settle(pfn..until, PageKind::Unknown);
                     until
                 }
+                Described::Removed { until } => {
+                    let until = until.min(self.window.end);
+                    judge.settle(pfn..until, PageKind::Removed);
+                    until
+                }
             };
         }
         judge.finish()

@@ -22,6 +22,8 @@ pub enum Fault {
     Excluded,
     /// The page was to be dumped and is damaged or missing in the file (its descriptor or its data are broken).
     Lost,
+    /// The hardware reports the memory as broken: to read it again may stop the machine.
+    Poison,
     /// The embedder's own code for a failed read.
     Code(i32),
 }
@@ -29,6 +31,10 @@ pub enum Fault {
 /// Bytes of the crashed machine, by physical address.
 ///
 /// Reads take `&mut self`: a reader may keep a page it decompressed. Threads use one reader each, over the same file.
+///
+/// * A read of several pages that fails says nothing about which of them can be read: they are read one by one then.
+/// * Memory that answered with [`Fault::Poison`] is not read by itself again, and where it is one of several pages that are
+///   read together, once more.
 pub trait PhysMemory {
     /// The page size of the crashed machine.
     fn page_size(&self) -> PageSize;

@@ -3,6 +3,10 @@
 /// The code that the byte slices of this crate answer to a read past their end.
 pub const END_OF_FILE: i32 = -1;
 
+/// The code that a [`ReadAt`] answers where the hardware reports the memory behind the bytes as broken (`EHWPOISON`, a
+/// machine check): they must not be read again.
+pub const POISONED: i32 = 0x4000_0004;
+
 /// Positional reads from a file, a block device or memory.
 ///
 /// Reads are all or nothing. The error is the embedder's own code, which comes back in

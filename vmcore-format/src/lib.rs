@@ -40,5 +40,5 @@ pub mod kdump;
 
 pub use addr::{PageSize, Pfn, PhysAddr, VirtAddr};
 pub use error::{Error, Field};
-pub use io::{END_OF_FILE, ReadAt, WriteAt};
+pub use io::{END_OF_FILE, POISONED, ReadAt, WriteAt};
 pub use layout::{Class, Endian, Layout};

@@ -10,6 +10,7 @@ pub(crate) fn fault(fault: Fault) -> String {
         Fault::Hole => "no memory is known there".into(),
         Fault::Excluded => "left out when the dump was made".into(),
         Fault::Lost => "damaged or missing in the file".into(),
+        Fault::Poison => "broken memory".into(),
         Fault::Code(code) => host::describe(code),
         _ => "cannot be read".into(),
     }
@@ -76,6 +77,7 @@ pub(crate) fn kind(kind: PageKind) -> &'static str {
         PageKind::HwPoison => "hwpoison",
         PageKind::Offline => "offline",
         PageKind::Unknown => "unknown",
+        PageKind::Removed => "removed",
         _ => "other",
     }
 }

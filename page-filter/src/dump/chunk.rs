@@ -96,6 +96,9 @@ pub(super) enum EncodedPage {
 pub struct Encoded {
     pub(super) pages: [EncodedPage; 256],
     pub(super) faults: [Option<(Pfn, Fault)>; NAMED_FAULTS],
+    /// Lost pages where no memory is known, and those in broken memory.
+    pub(super) holes: u64,
+    pub(super) poisoned: u64,
     pub(super) len: usize,
 }
 

@@ -165,6 +165,7 @@ impl<'a> Dumper<'a> {
         let parts = Workspace::divide(words, params, &options, source.end.0, source.loads.len())?;
         params.chunk_pages = (parts.chunk.len() >> source.page_size.shift()).min(256);
         let mut report = Report::new(options, source.left_out, source.incomplete);
+        report.sections = kernel.as_deref().and_then(|kernel| kernel.sections().copied());
         if kernel.is_none() {
             report.keep_all(if source.vmcoreinfo.is_some() {
                 Reason::NoKernel

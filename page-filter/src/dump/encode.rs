@@ -44,7 +44,13 @@ pub fn encode_chunk(
         codec_scratch: <[u32]>::mut_from_bytes(codec_scratch.as_mut_bytes()).unwrap_or_default(),
         page: page.as_mut_bytes(),
         out,
-        encoded: Encoded { pages: [EncodedPage::Lost; 256], faults: [None; NAMED_FAULTS], len: 0 },
+        encoded: Encoded {
+            pages: [EncodedPage::Lost; 256],
+            faults: [None; NAMED_FAULTS],
+            holes: 0,
+            poisoned: 0,
+            len: 0,
+        },
     };
     let most = if encoder.codec.is_some() { READ_BYTES >> params.page_size.shift() } else { usize::MAX };
     let most = u64::try_from(most.max(1)).unwrap_or(u64::MAX);
@@ -128,6 +134,11 @@ impl Encoder<'_> {
     }
 
     fn name(&mut self, pfn: Pfn, fault: Fault) {
+        match fault {
+            Fault::Hole => self.encoded.holes = self.encoded.holes.saturating_add(1),
+            Fault::Poison => self.encoded.poisoned = self.encoded.poisoned.saturating_add(1),
+            Fault::Excluded | Fault::Lost | Fault::Code(_) => {}
+        }
         if let Some(slot) = self.encoded.faults.iter_mut().find(|slot| slot.is_none()) {
             *slot = Some((pfn, fault));
         }

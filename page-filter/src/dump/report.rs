@@ -4,7 +4,7 @@ use vmcore_format::Pfn;
 
 use super::chunk::EncodedPage;
 use super::{Chunk, Encoded, Options};
-use crate::{Counts, Fault, Findings, Level};
+use crate::{Counts, Fault, Findings, Level, Sections};
 
 /// Read faults that a report names one by one.
 pub const NAMED_FAULTS: usize = 16;
@@ -84,7 +84,11 @@ pub struct Report {
     pub zero: u64,
     /// Pages to be saved that could not be read.
     pub lost: u64,
-    /// The first of them, with the reasons.
+    /// Those of them where no memory was found.
+    pub holes: u64,
+    /// Those of them in memory that the hardware reports as broken.
+    pub poisoned: u64,
+    /// The first of the lost pages, with the reasons.
     pub faults: [Option<(Pfn, Fault)>; NAMED_FAULTS],
     /// Whether the input says that it is not whole, or ends too early.
     pub incomplete: bool,
@@ -94,6 +98,9 @@ pub struct Report {
     pub findings: Option<Findings>,
     /// Why more was kept than asked, if it was.
     pub more_kept: Option<Reason>,
+    /// Where the input's table of memory and the kernel's `mem_section` disagree; `None` where there is no kernel, or none
+    /// with sections.
+    pub sections: Option<Sections>,
 }
 
 impl Findings {
@@ -122,11 +129,14 @@ impl Report {
             saved: 0,
             zero: 0,
             lost: 0,
+            holes: 0,
+            poisoned: 0,
             faults: [None; NAMED_FAULTS],
             incomplete,
             written: 0,
             findings: None,
             more_kept: None,
+            sections: None,
         }
     }
 
@@ -162,6 +172,8 @@ impl Report {
                 self.zero = self.zero.saturating_add(1);
             }
         }
+        self.holes = self.holes.saturating_add(encoded.holes);
+        self.poisoned = self.poisoned.saturating_add(encoded.poisoned);
         let free = self.faults.iter_mut().filter(|fault| fault.is_none());
         free.zip(encoded.faults()).for_each(|(slot, fault)| *slot = Some(fault));
     }

@@ -4,7 +4,7 @@ use core::fmt;
 use core::ops::Range;
 
 use vmcore_format::elf::ProgramHeader;
-use vmcore_format::{Error, PageSize, Pfn, PhysAddr, ReadAt};
+use vmcore_format::{Error, POISONED, PageSize, Pfn, PhysAddr, ReadAt};
 
 use super::{Fault, PhysMemory};
 
@@ -217,7 +217,7 @@ impl PhysMemory for ElfMemory<'_> {
             let end = addr.checked_add(len).filter(|&end| end > addr).ok_or(Fault::Hole)?;
             if let Some(offset) = offset {
                 let offset = offset.saturating_add(addr.wrapping_sub(range.0));
-                self.file.read_at(offset, part).map_err(Fault::Code)?;
+                self.file.read_at(offset, part).map_err(fault_of_code)?;
             } else if let Some(pfn) = self.index.missing_frame(addr, len, range) {
                 return Err(self.index.fault_of(pfn));
             } else {
@@ -235,6 +235,13 @@ impl PhysMemory for ElfMemory<'_> {
 
     fn next_held(&mut self, from: Pfn) -> Result<Option<Range<Pfn>>, Fault> {
         Ok(self.index.run(from, |slot| slot.held_max))
+    }
+}
+
+const fn fault_of_code(code: i32) -> Fault {
+    match code {
+        POISONED => Fault::Poison,
+        code => Fault::Code(code),
     }
 }
 
