@@ -102,6 +102,8 @@ pub mod source;
 
 pub mod kernel;
 
+pub mod sections;
+
 pub mod filter;
 
 pub mod log;

@@ -5,13 +5,19 @@ use std::io::{self, Seek, SeekFrom};
 use std::os::unix::fs::{FileExt, FileTypeExt, MetadataExt};
 use std::path::Path;
 
-use vmcore_format::ReadAt;
+use vmcore_format::{POISONED, ReadAt};
 
-use crate::errno::{EIO, code_of};
+use crate::errno::code_of;
 use crate::syscall::is_in_proc;
 use crate::windows::{Missing, Windows};
 
+/// The memory of a page of the file is broken.
+const EHWPOISON: i32 = libc::EHWPOISON;
+
 /// A regular file, a block device or `/proc/vmcore`, read at any offset. `/proc/vmcore` is mapped, where it can be.
+///
+/// Where a page is gone from under its mapping it is read once more, by `pread`. Broken memory answers [`POISONED`], and is not read
+/// again.
 #[derive(Debug)]
 pub struct Input {
     file: File,
@@ -46,6 +52,12 @@ impl Input {
         Ok(Self { file, size, identity: (metadata.dev(), metadata.ino()), windows })
     }
 
+    /// As [`open`](Self::open), and read through mappings whatever it is.
+    #[cfg(test)]
+    pub(crate) fn mapped(path: &Path) -> io::Result<Self> {
+        Ok(Self { windows: Some(Windows::default()), ..Self::open(path)? })
+    }
+
     /// Device and inode number: equal for two names of one file.
     #[must_use]
     pub fn identity(&self) -> (u64, u64) {
@@ -58,10 +70,13 @@ impl ReadAt for Input {
         let mapped = self.windows.as_ref().zip(self.size);
         match mapped.map(|(windows, size)| windows.read(&self.file, size, offset, buf)) {
             Some(Ok(())) => return Ok(()),
-            Some(Err(Missing::Gone)) => return Err(EIO),
-            Some(Err(Missing::NotMapped)) | None => {}
+            Some(Err(Missing::Poisoned)) => return Err(POISONED),
+            Some(Err(Missing::NotMapped | Missing::Gone)) | None => {}
         }
-        self.file.read_exact_at(buf, offset).map_err(|error| code_of(&error))
+        self.file.read_exact_at(buf, offset).map_err(|error| match code_of(&error) {
+            EHWPOISON => POISONED,
+            code => code,
+        })
     }
 
     fn size(&self) -> Option<u64> {

@@ -411,5 +411,9 @@ fn zeroed<T: Clone>(len: usize, zero: T) -> Result<Vec<T>, Error> {
     memory.resize(len, zero);
     Ok(memory)
 }
+
 #[cfg(test)]
 mod tests;
+
+#[cfg(test)]
+mod cut_off;

@@ -32,9 +32,8 @@ pub enum Fault {
 ///
 /// Reads take `&mut self`: a reader may keep a page it decompressed. Threads use one reader each, over the same file.
 ///
-/// * A read of several pages that fails says nothing about which of them can be read: they are read one by one then.
-/// * Memory that answered with [`Fault::Poison`] is not read by itself again, and where it is one of several pages that are
-///   read together, once more.
+/// A read of several pages that fails says nothing about which of them can be read: they are read one by one then. Who reads memory
+/// that may be poisoned, remembers where it is, and answers the second time without reading.
 pub trait PhysMemory {
     /// The page size of the crashed machine.
     fn page_size(&self) -> PageSize;

@@ -171,7 +171,7 @@ fn save_all(
                 return (saved, Err(failure));
             }
         };
-        let ended = end_output(sink, &one, &name, messages);
+        let ended = end_output(sink, &one, &name, opened.machine.page_size.bytes(), messages);
         let of_use = saved.iter().any(Saved::is_of_use);
         saved.push(one);
         match ended {
@@ -191,7 +191,13 @@ fn save_all(
 }
 
 /// Finishes an output as its dump ended, and says so.
-fn end_output(sink: Sink, saved: &Saved, name: &str, messages: Messages) -> Result<Exit, Failure> {
+fn end_output(
+    sink: Sink,
+    saved: &Saved,
+    name: &str,
+    page_size: u64,
+    messages: Messages,
+) -> Result<Exit, Failure> {
     if let Some(error) = saved.error {
         let why = dump_error(error);
         // A stream's headers come last: without its end it is of no use.
@@ -217,6 +223,13 @@ fn end_output(sink: Sink, saved: &Saved, name: &str, messages: Messages) -> Resu
     if let Some(reason) = report.more_kept {
         let reason = words::reason(reason, report.findings.as_ref());
         messages.error(format_args!("{name}: more was kept than asked: {reason}"));
+    }
+    if let Some(found) =
+        report.sections.as_ref().filter(|found| !found.removed.is_empty() || !found.missing.is_empty())
+    {
+        for line in words::sections(found, page_size) {
+            messages.common(line);
+        }
     }
     messages.common(format_args!("The dumpfile is saved to {name}."));
     Ok(match saved.outcome() {

@@ -4,7 +4,7 @@ use core::time::Duration;
 use std::path::PathBuf;
 
 use page_filter::dump::{self, Format, Outcome};
-use page_filter::{Findings, PageKind};
+use page_filter::{Findings, FrameRanges, PageKind, Sections};
 use serde_json::{Map, Value, json};
 
 use crate::args::DumpArgs;
@@ -51,6 +51,7 @@ pub(crate) fn json(context: &Context<'_>, saved: &[Saved], exit: Exit) -> Value 
         "range_count": context.known.count,
         "holes": count::ranges_json(context.known.holes()),
         "faults": faults(saved),
+        "sections": report.and_then(|report| report.sections.as_ref()).map(|found| sections(found, context.page_size)),
         "verdict": report.map(verdict),
         "outputs": outputs(context, saved),
         "phases": phases(context, saved),
@@ -111,7 +112,36 @@ fn faults(saved: &[Saved]) -> Value {
     let first: Vec<Value> =
         all.map(|(pfn, fault)| json!({ "pfn": format!("{pfn}"), "reason": words::fault(fault) })).collect();
     let lost = saved.iter().map(|saved| saved.report.lost).fold(0, u64::saturating_add);
-    json!({ "pages": lost, "first": first })
+    let sum = |count: fn(&dump::Report) -> u64| {
+        saved.iter().map(|saved| count(&saved.report)).fold(0, u64::saturating_add)
+    };
+    json!({
+        "pages": lost,
+        "holes": sum(|report| report.holes),
+        "poisoned": sum(|report| report.poisoned),
+        "first": first,
+    })
+}
+
+/// Where the input's table of memory and the kernel's sections disagree.
+fn sections(found: &Sections, page_size: u64) -> Value {
+    let list = |ranges: &FrameRanges| {
+        json!({
+            "pages": ranges.frames(),
+            "bytes": ranges.frames().saturating_mul(page_size),
+            "ranges": count::ranges_json(ranges.named()),
+            "range_count": ranges.count(),
+        })
+    };
+    json!({
+        "removed": list(&found.removed),
+        "offline": list(&found.offline),
+        "unreadable": list(&found.unreadable),
+        "missing": list(&found.missing),
+        "tells_online": found.tells_online,
+        "believed": found.believed,
+        "whole": found.whole,
+    })
 }
 
 fn verdict(report: &dump::Report) -> Value {
@@ -170,4 +200,7 @@ pub(crate) fn print(report: &dump::Report, page_size: u64, messages: Messages) {
     line("zero", report.zero, None);
     line("lost", report.lost, None);
     messages.report(format_args!("{:<16}{:>12} bytes", "written", report.written));
+    for line in report.sections.iter().flat_map(|found| words::sections(found, page_size)) {
+        messages.report(line);
+    }
 }

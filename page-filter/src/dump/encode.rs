@@ -14,9 +14,17 @@ use crate::{Fault, PhysMemory, bits};
 /// The most bytes that are read in one go where pages are packed: they stay in the processor's cache until it is their turn.
 const READ_BYTES: usize = 1 << 17;
 
+/// Pages that are read one by one and fail in a row, after which the rest is not tried page by page.
+const FAILURES: u32 = 16;
+/// As many of the rest are given up together.
+const GIVEN_UP: usize = 32;
+
 /// Reads, tests and packs the pages of `chunk`: a function of its arguments alone, for any thread that has a reader of
 /// the memory. Neighbouring pages are read together, or packed where they lie if the memory has a
 /// [`view`](PhysMemory::view) of them. A page that cannot be read is marked as lost and is no error.
+///
+/// Where pages that are read together fail, they are read one by one. Once 16 of a chunk have failed in a row, up to 32 more are lost
+/// together if the last of them fails too: a terabyte of memory that is gone costs an eighth of a read for each of its pages.
 ///
 /// `out` receives the pages one after the other; see [`EncodeParams::out_bytes`] and [`EncodeParams::scratch_words`] for
 /// the sizes.
@@ -41,6 +49,7 @@ pub fn encode_chunk(
         codec: (params.compression != Compression::Raw)
             .then(|| codec::encoder(params.compression, params.fast)),
         find_zero: params.find_zero,
+        failures: 0,
         codec_scratch: <[u32]>::mut_from_bytes(codec_scratch.as_mut_bytes()).unwrap_or_default(),
         page: page.as_mut_bytes(),
         out,
@@ -75,6 +84,8 @@ struct Encoder<'a> {
     /// `None` where pages stay as they are.
     codec: Option<&'static dyn PageCodec>,
     find_zero: bool,
+    /// Pages read one by one that failed, since the last that did not.
+    failures: u32,
     codec_scratch: &'a mut [u32],
     /// A page that stands in the way of what it becomes.
     page: &'a mut [u8],
@@ -93,30 +104,68 @@ impl Encoder<'_> {
             }
             return;
         }
-        let at = self.place(pages.start);
-        let place = self.out.get_mut(at..at.saturating_add(len)).unwrap_or_default();
-        let read = addr.ok_or(Fault::Hole).and_then(|addr| memory.read(addr, place));
-        match read {
+        match self.read(&pages, addr, memory) {
             Ok(()) => {
+                self.failures = 0;
                 for index in pages {
                     let encoded = self.page_at(index);
                     self.note(index, encoded);
                 }
             }
-            Err(fault) if pages.len() <= 1 => self.name(first, fault),
-            // Some of the pages can be read: each by itself.
-            Err(_) => {
-                for (index, pfn) in pages.zip(first.0..) {
-                    let skip = pfn.saturating_sub(first.0).saturating_mul(self.page_bytes());
-                    let addr = addr.and_then(|addr| addr.0.checked_add(skip)).map(PhysAddr);
-                    self.run(index..index.saturating_add(1), Pfn(pfn), addr, memory);
-                }
+            Err(fault) if pages.len() <= 1 => {
+                self.failures = self.failures.saturating_add(1);
+                self.name(first, fault);
             }
+            // Some of the pages can be read: each by itself.
+            Err(_) => self.one_by_one(pages, first, addr, memory),
         }
     }
 
-    fn page_bytes(&self) -> u64 {
-        u64::try_from(self.page_len).unwrap_or(u64::MAX)
+    /// Reads pages to their places.
+    fn read(
+        &mut self,
+        pages: &Range<usize>,
+        addr: Option<PhysAddr>,
+        memory: &mut dyn PhysMemory,
+    ) -> Result<(), Fault> {
+        let (start, end) = (self.place(pages.start), self.place(pages.end));
+        let place = self.out.get_mut(start..end).unwrap_or_default();
+        addr.ok_or(Fault::Hole).and_then(|addr| memory.read(addr, place))
+    }
+
+    /// As [`run`](Self::run), page by page, as long as that is of use.
+    fn one_by_one(
+        &mut self,
+        pages: Range<usize>,
+        first: Pfn,
+        addr: Option<PhysAddr>,
+        memory: &mut dyn PhysMemory,
+    ) {
+        let page_bytes = u64::try_from(self.page_len).unwrap_or(u64::MAX);
+        let pfn_of = |index: usize| {
+            let skip = u64::try_from(index.saturating_sub(pages.start)).unwrap_or(u64::MAX);
+            let addr = skip.checked_mul(page_bytes).and_then(|skip| addr?.0.checked_add(skip));
+            (Pfn(first.0.saturating_add(skip)), addr.map(PhysAddr))
+        };
+        let mut at = pages.start;
+        while at < pages.end {
+            let next = at.saturating_add(1);
+            let end = at.saturating_add(GIVEN_UP).min(pages.end);
+            if self.failures >= FAILURES && end > next {
+                let last = end.saturating_sub(1);
+                match self.read(&(last..end), pfn_of(last).1, memory) {
+                    Ok(()) => self.failures = 0,
+                    Err(fault) => {
+                        (at..end).for_each(|index| self.name(pfn_of(index).0, fault));
+                        at = end;
+                        continue;
+                    }
+                }
+            }
+            let (pfn, addr) = pfn_of(at);
+            self.run(at..next, pfn, addr, memory);
+            at = next;
+        }
     }
 
     /// Where page `index` of the chunk waits.

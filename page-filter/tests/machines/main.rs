@@ -19,4 +19,5 @@ mod hostile;
 mod kinds;
 mod large;
 mod printk;
+mod sections;
 mod traps;

@@ -9,7 +9,7 @@ use crate::dump::elf::ElfWriter;
 use crate::dump::extent::{Extent, Extents};
 use crate::dump::kdump::KdumpWriter;
 use crate::dump::span::{Room, scan};
-use crate::dump::{Error, Format, Phase, Scanned, Span, Split};
+use crate::dump::{Error, Format, Phase, Reason, Scanned, Span, Split};
 use crate::judge::Carry;
 use crate::sanity::Findings;
 use crate::{Level, PhysMemory};
@@ -43,7 +43,7 @@ impl Dumper<'_> {
             sequence: self.pass.handed_out,
             first,
             end: self.pass.next,
-            filtered: self.kernel.is_some(),
+            filtered: self.filters(),
             carry,
         };
         Ok((first < end).then_some(span))
@@ -96,8 +96,7 @@ impl Dumper<'_> {
         }
         let slice = self.frames.slice();
         let carry = Some(self.pass.carry);
-        let span =
-            Span { sequence: 0, first: slice.start, end: slice.end, filtered: self.kernel.is_some(), carry };
+        let span = Span { sequence: 0, first: slice.start, end: slice.end, filtered: self.filters(), carry };
         let scanned = self.scan_here(&span, memory)?;
         self.pass.carry = scanned.judged.map_or(Carry::NONE, |(_, judged)| judged.carry);
         Ok(())
@@ -159,7 +158,6 @@ impl Dumper<'_> {
         self.extents = Extents::default();
         self.stage = Stage::Select(0);
         if doubted {
-            self.kernel = None;
             self.segments = 0;
             return Ok(());
         }
@@ -190,9 +188,14 @@ impl Dumper<'_> {
         Ok(())
     }
 
+    /// Whether pages are told apart: there is a kernel, and it is not in doubt.
+    fn filters(&self) -> bool {
+        self.kernel.is_some() && self.report.more_kept != Some(Reason::Doubt)
+    }
+
     /// Whether what the filter found cannot be true. Then all is counted once more, without it.
     fn doubts(&mut self) -> bool {
-        let Some(kernel) = &self.kernel else { return false };
+        let Some(kernel) = self.kernel.as_deref().filter(|_| self.filters()) else { return false };
         let whole = self.source.left_out.difference(Level::ZERO).is_empty() && !self.source.incomplete;
         let level = self.scan_params.level;
         let findings = Findings::new(kernel, level, &self.report.counts, whole, self.pass.witness);
