@@ -6,6 +6,8 @@
 //! - Offline pages hold no data and are left out whenever any kind but zero pages is, or where the kernel has the key
 //!   `PG_hwpoison`: at levels 0 and 1 makedumpfile looks at pages only then.
 //! - Compound pages of every era are left out with their tails, and a page whose type no rule knows is kept.
+//! - Memory whose section the kernel has removed is never read and left out at every level ([`Sections`](crate::Sections)), and
+//!   `struct page`s of sections that are offline are not looked at: nobody keeps them up to date.
 //! - A block whose first frame is not in the bitmap (left out before, or in no `PT_LOAD`) is still found from its later ones.
 
 use core::ops::Range;

@@ -395,4 +395,50 @@ mod tests {
             assert!(encoded.faults().eq(named));
         }
     }
+
+    #[test]
+    fn a_range_that_cannot_be_read_costs_few_reads_and_no_page_beside_it() {
+        let bytes = machine();
+        let chunk = Chunk { sequence: 0, first: Pfn(0), pages: CHUNKS[0], position: 0 };
+        for (compression, most) in [(Compression::Raw, 26), (Compression::Zlib, 32)] {
+            let params = params(compression, true);
+            for broken in [0..256, 1..256, 0..255, 40..201, 0..17, 239..256, 100..133] {
+                let mut memory = Read { bytes: &bytes, broken: broken.clone().collect(), reads: 0 };
+                let (encoded, _) = encode(&params, &chunk, &mut memory);
+                let lost = (0..).zip(encoded.pages()).filter(|(_, page)| *page == EncodedPage::Lost);
+                assert!(lost.map(|(pfn, _)| pfn).eq(broken.clone()), "{compression:?} {broken:?}");
+                assert!(broken != (0..256) || memory.reads <= most, "{} reads", memory.reads);
+                assert_eq!((encoded.holes, encoded.poisoned), (0, 0));
+            }
+        }
+    }
+
+    #[test]
+    fn holes_and_broken_memory_are_told_apart() {
+        struct Broken;
+        impl PhysMemory for Broken {
+            fn page_size(&self) -> PageSize {
+                PageSize::KIB_4
+            }
+
+            fn read(&mut self, addr: PhysAddr, buf: &mut [u8]) -> Result<(), Fault> {
+                match (addr.0 / PAGE as u64, buf.len() / PAGE) {
+                    (3, _) => Err(Fault::Hole),
+                    (5 | 6, _) => Err(Fault::Poison),
+                    (9, _) => Err(Fault::Code(5)),
+                    (_, 1) => Ok(buf.fill(1)),
+                    _ => Err(Fault::Lost),
+                }
+            }
+
+            fn next_known(&mut self, _from: Pfn) -> Result<Option<Range<Pfn>>, Fault> {
+                Ok(None)
+            }
+        }
+        let chunk = Chunk { sequence: 0, first: Pfn(0), pages: [0x3ff, 0, 0, 0], position: 0 };
+        let (encoded, _) = encode(&params(Compression::Raw, true), &chunk, &mut Broken);
+        assert_eq!((encoded.holes, encoded.poisoned), (1, 2));
+        let named = [(3, Fault::Hole), (5, Fault::Poison), (6, Fault::Poison), (9, Fault::Code(5))];
+        assert!(encoded.faults().eq(named.map(|(pfn, fault)| (Pfn(pfn), fault))));
+    }
 }
