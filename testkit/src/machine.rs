@@ -126,15 +126,14 @@ impl Builder {
         self
     }
 
-    /// Memory of whole sections, above all other, that `PT_LOAD`s have and the kernel does not: it was removed after they were made. What is
-    /// read there is garbage.
+    /// Memory of sections of its own that `PT_LOAD`s have and the kernel has no more: garbage.
     #[must_use]
     pub fn removed(mut self, start: u64, end: u64) -> Self {
         self.removed.push((start, end));
         self
     }
 
-    /// Memory of whole sections that the kernel has taken offline; it keeps their struct pages.
+    /// Sections that the kernel has taken offline; their struct pages stay.
     #[must_use]
     pub fn offline(mut self, start: u64, end: u64) -> Self {
         self.offline.push((start, end));
