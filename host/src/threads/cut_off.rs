@@ -9,7 +9,7 @@ use page_filter::{ElfMemory, Kernel, Level, LoadIndex, LoadSlot, Machine};
 use testkit::Era;
 use vmcore_format::elf::{ElfCore, ProgramHeader};
 use vmcore_format::kdump::{Compression, KdumpFile, PageDesc, Part};
-use vmcore_format::{Pfn, WriteAt};
+use vmcore_format::{Pfn, ReadAt, WriteAt};
 
 use super::*;
 use crate::Input;
@@ -106,7 +106,7 @@ fn check(
     assert_eq!(report.lost + report.saved, report.kept);
     let mut parts = [Part::new(&out)];
     let mut index = vec![0; 4096];
-    let kdump = KdumpFile::open(&mut parts, &mut index).unwrap();
+    let mut kdump = KdumpFile::open(&mut parts, &mut index).unwrap();
     assert!(kdump.incomplete());
     let expected = machine.expected_dumpable(level);
     let mut lost = BTreeSet::new();
