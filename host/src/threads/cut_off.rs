@@ -9,7 +9,7 @@ use page_filter::{ElfMemory, Kernel, Level, LoadIndex, LoadSlot, Machine};
 use testkit::Era;
 use vmcore_format::elf::{ElfCore, ProgramHeader};
 use vmcore_format::kdump::{Compression, KdumpFile, PageDesc, Part};
-use vmcore_format::{Pfn, ReadAt, WriteAt};
+use vmcore_format::{Field, Pfn, ReadAt, WriteAt};
 
 use super::*;
 use crate::Input;
@@ -111,16 +111,20 @@ fn check(
     let expected = machine.expected_dumpable(level);
     let mut lost = BTreeSet::new();
     for pfn in machine.pfns() {
-        let Some((part, PageDesc { offset, size, .. })) = kdump.page_desc(Pfn(pfn)).unwrap() else {
-            assert!(!expected.contains(&pfn), "{pfn:#x} is to be kept, {when:?}");
-            continue;
+        let (part, offset) = match kdump.page_desc(Pfn(pfn)) {
+            Ok(Some((part, PageDesc { offset, size: 4096, .. }))) => (part, offset),
+            Ok(found) => {
+                assert!(found.is_none() && !expected.contains(&pfn), "{pfn:#x} {when:?}: {found:?}");
+                continue;
+            }
+            // Its descriptor has no data.
+            Err(vmcore_format::Error::Corrupt { field: Field::PageLost, .. }) => {
+                lost.insert(pfn);
+                continue;
+            }
+            Err(error) => unreachable!("{pfn:#x} {when:?}: {error:?}"),
         };
-        if offset == 0 {
-            lost.insert(pfn);
-            continue;
-        }
         let mut page = vec![0; 4096];
-        assert_eq!(size, 4096);
         kdump.read_raw(part, offset, &mut page).unwrap();
         assert!(page == machine.content(pfn), "{pfn:#x} {when:?}");
     }
