@@ -235,11 +235,10 @@ impl Builder {
 
     /// Lays the machine out.
     #[must_use]
-    pub fn build(mut self) -> Machine {
+    pub fn build(self) -> Machine {
         let size = self.page_size;
         let pfns: BTreeSet<u64> =
             self.ranges.iter().flat_map(|(start, end)| start / size..end.div_ceil(size)).collect();
-        self.ranges.extend(&self.removed);
         let mut m = Machine {
             pfns: pfns.into_iter().collect(),
             pages: HashMap::new(),
@@ -272,6 +271,7 @@ impl Builder {
             tables.write(&mut m);
         }
         vmcoreinfo::write(&mut m);
+        m.spec.ranges.extend(&m.spec.removed);
         m
     }
 }
