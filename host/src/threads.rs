@@ -355,7 +355,6 @@ impl Foreman<'_, '_> {
         let supply = match self.dumper.next_chunk(self.memory, self.out)? {
             Next::Chunk(chunk) => return Ok(Supply::Task(Task::Pack(chunk, bytes))),
             Next::Again(_) => Supply::More,
-            Next::Wait => Supply::Later,
             Next::Done => Supply::End,
         };
         self.chunks.free.push(bytes);

@@ -32,8 +32,6 @@ pub enum Next {
     Again(Progress),
     /// Pages to be encoded, and committed in order.
     Chunk(Chunk),
-    /// Ask again when every chunk that was handed out is committed: what comes next goes to a stream after them.
-    Wait,
     /// Every chunk was handed out. When all are committed, [`Dumper::finish`] completes the output.
     Done,
 }
@@ -67,10 +65,14 @@ struct Pass {
 /// What memory is gone through for in the phase that writes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Round {
-    /// The first bitmap of a stream, then the second one: their records do not depend on how memory is sliced.
+    /// Kdump-compressed: the first bitmap, then the second one, with the share of a part of a split set. On a stream
+    /// their records do not depend on how memory is sliced.
     KnownBitmap,
     KeptBitmap,
-    /// Pages, and slice by slice what is not written yet of both bitmaps.
+    /// ELF: program headers.
+    Segments,
+    /// Pages. On a file, where remembering every frame takes more memory than there is, the second bitmap comes with them,
+    /// slice by slice.
     Pages,
 }
 
@@ -119,10 +121,9 @@ pub struct Dumper<'a> {
     /// The share of this output, by rank among all kept pages, and the rank of the next one.
     part: Range<u64>,
     rank: u64,
-    /// Whether this output takes the pages below frame `decided`.
-    takes: bool,
-    decided: u64,
+    /// The frames of this output, and how many of them are kept.
     pfns: Range<Pfn>,
+    here: u64,
     handed_out: u64,
     committed: u64,
     report: Report,
@@ -195,9 +196,8 @@ impl<'a> Dumper<'a> {
             segments: 0,
             part: 0..0,
             rank: 0,
-            takes: options.split.is_none(),
-            decided: 0,
-            pfns: source.end..source.end,
+            pfns: if options.split.is_some() { source.end..source.end } else { Pfn(0)..source.end },
+            here: 0,
             handed_out: 0,
             committed: 0,
             report,
@@ -245,12 +245,12 @@ impl<'a> Dumper<'a> {
                 return self.end_round(out);
             }
             (Phase::Write, Stage::Select(start)) => self.select(start, memory)?,
-            (Phase::Write, Stage::Ready) => self.write_bitmaps(out)?,
+            (Phase::Write, Stage::Ready) => self.write_tables(out)?,
             (Phase::Write, Stage::HandOut(from)) => {
                 let next = if let Writer::Kdump(_) = self.writer {
                     self.hand_out(from)
                 } else {
-                    self.hand_out_extent(from, out)?
+                    self.hand_out_extent(from)
                 };
                 if let Next::Chunk(_) = next {
                     self.handed_out = self.handed_out.saturating_add(1);
@@ -354,31 +354,34 @@ impl<'a> Dumper<'a> {
     }
 
     /// Ends a dump early, because the caller wants to or because the storage is full: writes what is held, so that the
-    /// output describes the pages that were committed. It stays marked as incomplete, and nothing more can be done with it.
-    ///
-    /// On a stream, whose headers come last, there is nothing to save.
+    /// output describes the pages that were committed and are in it; [`Report::saved`] counts those. It stays marked as
+    /// incomplete, and nothing more can be done with it. A stream gets its mark, if it still takes it.
     ///
     /// # Errors
     /// Those of `out`. What could be written is written all the same.
     pub fn abandon(&mut self, out: &mut dyn WriteAt) -> Result<(), Error> {
-        if self.phase == Phase::Finished || !out.can_rewrite() {
+        if self.phase == Phase::Finished {
             return Ok(());
         }
-        let options = self.report.options;
-        let ended = self.extents.finish();
-        let segments = self.write_segments(ended, out);
-        let (rest, written) = match mem::replace(&mut self.writer, Writer::Gone) {
+        match mem::replace(&mut self.writer, Writer::Gone) {
             Writer::Kdump(mut writer) => {
-                if let (Some(split), Stage::HandOut(at) | Stage::Select(at)) = (options.split, self.stage) {
-                    writer.set_pfns(self.part_pfns(split, Pfn(at)));
-                }
-                (writer.abandon(out), writer.written())
+                let result = writer.abandon(out);
+                let pages = writer.in_file();
+                (self.report.saved, self.report.zero) = (pages.saved, pages.zero);
+                self.report.written = writer.written();
+                result
             }
-            Writer::Elf(mut writer) => (writer.abandon(out), writer.written()),
-            Writer::Waiting(..) | Writer::Gone => return Ok(()),
-        };
-        self.report.written = written;
-        rest.and(segments)
+            Writer::Elf(mut writer) => {
+                let result = writer.abandon(out);
+                self.report.saved = writer.saved();
+                self.report.written = writer.written();
+                result
+            }
+            Writer::Waiting(..) | Writer::Gone => {
+                self.report.saved = 0;
+                Ok(())
+            }
+        }
     }
 
     /// Does some of the work on this thread; the phase is [`Phase::Finished`] when the output is whole.
@@ -387,7 +390,7 @@ impl<'a> Dumper<'a> {
     /// Those of [`next_chunk`](Self::next_chunk), [`commit_chunk`](Self::commit_chunk) and [`finish`](Self::finish).
     pub fn step(&mut self, memory: &mut dyn PhysMemory, out: &mut dyn WriteAt) -> Result<Progress, Error> {
         match self.next_chunk(memory, out)? {
-            Next::Again(_) | Next::Wait => {}
+            Next::Again(_) => {}
             Next::Chunk(chunk) => {
                 let encoded = encode_chunk(&self.params, &chunk, memory, self.scratch, self.chunk_bytes)?;
                 let bytes = mem::take(&mut self.chunk_bytes);

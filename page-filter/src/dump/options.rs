@@ -37,6 +37,9 @@ pub struct Options {
     /// total * (part + 1) / parts` among the kept pages; it takes each block of 64 frames whose first kept page is in it.
     /// Kdump-compressed only.
     pub split: Option<Split>,
+    /// The most bytes of the output (of a stream: of the dump in it). No byte is written beyond them: the dump breaks off with
+    /// [`Error::Limit`](super::Error::Limit), and [`Dumper::abandon`](super::Dumper::abandon) leaves what fits.
+    pub limit: Option<u64>,
 }
 
 impl Default for Options {
@@ -48,6 +51,7 @@ impl Default for Options {
             fast: false,
             format: Format::Kdump,
             split: None,
+            limit: None,
         }
     }
 }

@@ -121,7 +121,7 @@ impl<'a> Source<'a> {
         base.loads = core.loads();
         base.phys_base = phys_base_of_text(header.e_machine, core.loads());
         base.incomplete =
-            core.missing_bytes() > 0 || (has_incomplete_flag(header.e_machine) && header.is_incomplete());
+            core.missing_bytes() > 0 || (header.has_incomplete_flag() && header.is_incomplete());
         let mut source = base.with_notes(text)?;
         source.end = source.page_size.frame_above(PhysAddr(core.memory_end()));
         Ok(source)
@@ -237,11 +237,6 @@ impl<'a> Source<'a> {
             _ => self.layout,
         }
     }
-}
-
-/// Whether bit 0 of `e_flags` is free to say `INCOMPLETE`: on these machines the processor has a use for it.
-pub(super) fn has_incomplete_flag(e_machine: u16) -> bool {
-    !matches!(e_machine, EM_RISCV | EM_MIPS)
 }
 
 /// `phys_base` from the `PT_LOAD` that maps the kernel's text.

@@ -112,8 +112,9 @@ impl<'a> Workspace<'a> {
         let filter = parts.take(FILTER_WORDS).as_mut_bytes();
         let scratch = parts.take(scratch);
         let chunk = parts.take(sizes.chunk).as_mut_bytes();
-        let tables = Buffer::new(parts.take(sizes.tables).as_mut_bytes());
-        let data = Buffer::new(parts.take(sizes.data).as_mut_bytes());
+        let most = options.limit.unwrap_or(u64::MAX);
+        let tables = Buffer::new(parts.take(sizes.tables).as_mut_bytes(), most);
+        let data = Buffer::new(parts.take(sizes.data).as_mut_bytes(), most);
         let pairs = parts.take(loads.div_ceil(2)).as_mut_bytes();
         let numbers = <[u32]>::mut_from_bytes(pairs).unwrap_or_default();
         let loads = numbers.get_mut(..loads).unwrap_or_default();
@@ -157,7 +158,7 @@ mod tests {
         use Compression::{Lzo, Raw, Snappy, Zlib, Zstd};
         for compression in [Raw, Zlib, Lzo, Snappy, Zstd] {
             for format in FORMATS {
-                let options = Options { level: Level::all(), compression, fast: false, format, split: None };
+                let options = Options { level: Level::all(), compression, format, ..Options::default() };
                 let mut words = vec![0; 1 << 17];
                 let params = params(4096, compression);
                 let workspace = Workspace::divide(&mut words, params, &options, 1 << 40, 100).unwrap();
@@ -174,9 +175,8 @@ mod tests {
                 let options = Options {
                     level: Level::all(),
                     compression: Compression::Zlib,
-                    fast: false,
                     format,
-                    split: None,
+                    ..Options::default()
                 };
                 let params = params(page_size, options.compression);
                 let Err(Error::BufferTooSmall { needed }) =
@@ -199,8 +199,7 @@ mod tests {
     fn the_least_memory_is_what_the_documentation_says() {
         use Compression::{Lzo, Raw, Snappy, Zlib, Zstd};
         let least = |page_size, compression| {
-            let options =
-                Options { level: Level::all(), compression, fast: false, format: Format::Kdump, split: None };
+            let options = Options { level: Level::all(), compression, ..Options::default() };
             match Workspace::divide(&mut [], params(page_size, compression), &options, 1 << 30, 7) {
                 Err(Error::BufferTooSmall { needed }) => needed * 8 / 1024,
                 _ => panic!("no memory is not enough"),

@@ -16,7 +16,7 @@ fn save(file: &dyn ReadAt, seed: u64) -> bool {
         compression: codecs[seed as usize % 5],
         fast: seed & 8 != 0,
         format,
-        split: None,
+        ..Options::default()
     };
     match dump_steps(&[file], options, MIB / 2, 3000) {
         Ok((out, report)) => {

@@ -177,14 +177,14 @@ impl Dumper<'_> {
         let options = &self.report.options;
         self.writer = match options.format {
             Format::Kdump => {
-                if !out.can_rewrite() {
-                    self.round = Round::KnownBitmap;
-                }
+                self.round = Round::KnownBitmap;
                 let level = self.report.level;
-                let pages = (kept, self.part.end.saturating_sub(self.part.start));
-                Writer::Kdump(KdumpWriter::begin(&self.source, options, level, pages, (tables, data), out)?)
+                Writer::Kdump(KdumpWriter::begin(&self.source, options, level, kept, (tables, data), out)?)
             }
-            Format::Elf => Writer::Elf(ElfWriter::begin(&self.source, self.segments, (tables, data), out)?),
+            Format::Elf => {
+                self.round = Round::Segments;
+                Writer::Elf(ElfWriter::begin(&self.source, self.segments, (tables, data), out)?)
+            }
         };
         self.phase = Phase::Write;
         Ok(())
