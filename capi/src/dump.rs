@@ -37,6 +37,9 @@ pub struct kcap_dump_options {
     pub split_parts: u32,
     /// Not 0: pages are packed in less time, to more bytes (zlib only).
     pub fast: u32,
+    /// The most bytes of the output (of a stream: of the dump in it), 0 for any number. Where it would be larger
+    /// `KCAP_ERR_LIMIT` is answered, and `kcap_dumper_abandon` leaves what fits.
+    pub limit: u64,
 }
 
 // SAFETY: `repr(C)`, begins with a `usize`, holds nothing but integers.
@@ -58,6 +61,7 @@ impl kcap_dump_options {
                 (part, parts) if part < parts => Some(Split { part, parts }),
                 (part, _) => return Err(Failure::invalid("split_part", part.into())),
             },
+            limit: (self.limit != 0).then_some(self.limit),
         })
     }
 }
@@ -206,8 +210,6 @@ pub const KCAP_NEXT_AGAIN: u32 = 0;
 pub const KCAP_NEXT_CHUNK: u32 = 1;
 /// Every chunk was handed out. When all are committed, `kcap_dumper_finish` completes the output.
 pub const KCAP_NEXT_DONE: u32 = 2;
-/// Ask again when every chunk that was handed out is committed: what comes next goes to a stream after them.
-pub const KCAP_NEXT_WAIT: u32 = 3;
 
 /// Does some of the work up to the next chunk, a few milliseconds' worth, and writes what to do next to `next`: a `KCAP_NEXT_` number.
 /// With `KCAP_NEXT_CHUNK` the chunk is in the `chunk_len` bytes at `chunk`. `error` may be NULL.
@@ -234,7 +236,6 @@ pub unsafe extern "C" fn kcap_dumper_next_chunk(
                 place.put(kcap_chunk { chunk });
                 KCAP_NEXT_CHUNK
             }
-            Next::Wait => KCAP_NEXT_WAIT,
             Next::Done => KCAP_NEXT_DONE,
         });
         Ok(())
@@ -308,8 +309,8 @@ pub unsafe extern "C" fn kcap_dumper_finish(
 }
 
 /// Ends a dump early, because the caller wants to or because the storage is full: writes what is held, so that the output
-/// describes the pages that were committed. It stays marked as incomplete, and nothing more can be done with it. On a stream,
-/// whose headers come last, there is nothing to save. `error` may be NULL.
+/// describes the pages that were committed and are in it; `kcap_report.saved` counts those. It stays marked as incomplete, and
+/// nothing more can be done with it. A stream gets its mark, if it still takes it. `error` may be NULL.
 ///
 /// Errors: those of `output` (what could be written is written all the same), `KCAP_ERR_NULL`.
 #[unsafe(no_mangle)]

@@ -114,5 +114,7 @@ pub mod scan;
 
 pub mod report;
 
+pub mod verify;
+
 #[cfg(feature = "hosted")]
 pub mod hosted;

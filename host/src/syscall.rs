@@ -314,3 +314,60 @@ mod tests {
         assert_eq!(size_of::<RawSegment>(), 4 * size_of::<usize>());
     }
 }
+
+/// Whether `SIGINT` or `SIGTERM` came.
+static INTERRUPTED: AtomicBool = AtomicBool::new(false);
+
+/// From now on `SIGINT` and `SIGTERM` no longer end the program the first time: [`interrupted`] answers. A second one ends it at
+/// once. A signal that is ignored stays ignored.
+pub fn watch_interrupts() {
+    for signal in [libc::SIGINT, libc::SIGTERM] {
+        let mut before = MaybeUninit::<libc::sigaction>::zeroed();
+        // SAFETY: the kernel writes one `struct sigaction`, for which there is room.
+        let result = unsafe { libc::sigaction(signal, ptr::null(), before.as_mut_ptr()) };
+        // SAFETY: all zeros are a value of the structure, which the kernel may have replaced.
+        let before = unsafe { before.assume_init() };
+        if result != 0 || before.sa_sigaction == libc::SIG_IGN {
+            continue;
+        }
+        let mut action = MaybeUninit::<libc::sigaction>::zeroed();
+        // SAFETY: all zeros are a value of the structure: no flags, no handler, an empty mask.
+        let action = unsafe { action.assume_init_mut() };
+        let handler: extern "C" fn(c_int) = on_interrupt;
+        #[expect(clippy::as_conversions, reason = "the one way from a function to its address")]
+        let address = handler as libc::sighandler_t;
+        action.sa_sigaction = address;
+        action.sa_flags = libc::SA_RESTART | libc::SA_RESETHAND;
+        // SAFETY: the structure is valid for the call, and the handler does nothing but what a signal handler may. Where it
+        // cannot be installed the signal ends the program, as it did before.
+        let _ = unsafe { libc::sigaction(signal, action, ptr::null_mut()) };
+    }
+}
+
+/// Whether `SIGINT` or `SIGTERM` came since [`watch_interrupts`].
+#[must_use]
+pub fn interrupted() -> bool {
+    INTERRUPTED.load(Relaxed)
+}
+
+/// Takes note. Where one came before, this one does what it does by default, once the handler is left.
+extern "C" fn on_interrupt(signal: c_int) {
+    if INTERRUPTED.swap(true, Relaxed) {
+        // SAFETY: the call takes no pointer and is one that a signal handler may make.
+        let _ = unsafe { libc::raise(signal) };
+    }
+}
+
+/// Whether standard output was closed when the program began: `std` opens `/dev/null` in its place, for reading and writing, where
+/// a shell opens what it redirects to for writing alone.
+pub(crate) fn stdout_was_closed() -> bool {
+    let mut answer = MaybeUninit::<libc::stat>::zeroed();
+    // SAFETY: the kernel writes one `struct stat`, for which there is room.
+    let result = unsafe { libc::fstat(libc::STDOUT_FILENO, answer.as_mut_ptr()) };
+    // SAFETY: all zeros are a value of the structure, which the kernel may have replaced.
+    let answer = unsafe { answer.assume_init() };
+    // SAFETY: the call takes no pointer.
+    let flags = unsafe { libc::fcntl(libc::STDOUT_FILENO, libc::F_GETFL) };
+    let is_null = answer.st_mode & libc::S_IFMT == libc::S_IFCHR && answer.st_rdev == libc::makedev(1, 3);
+    result != 0 || flags < 0 || (is_null && flags & libc::O_ACCMODE == libc::O_RDWR)
+}

@@ -50,6 +50,8 @@ mod test_machine;
 
 pub mod dump;
 
+pub mod verify;
+
 pub use counts::Counts;
 pub use filter::Filter;
 pub use kernel::{Kernel, KernelError, Machine};

@@ -48,7 +48,16 @@ fn ready(setup: &mut Setup, options: &kcap_dump_options) -> Dump {
 
 fn options(level: u32, compression: u32) -> kcap_dump_options {
     let size = size_of::<kcap_dump_options>();
-    kcap_dump_options { size, level, compression, format: 0, split_part: 0, split_parts: 0, fast: 0 }
+    kcap_dump_options {
+        size,
+        level,
+        compression,
+        format: 0,
+        split_part: 0,
+        split_parts: 0,
+        fast: 0,
+        limit: 0,
+    }
 }
 
 fn machine() -> Machine {

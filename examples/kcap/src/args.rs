@@ -36,6 +36,9 @@ pub(crate) enum Command {
     /// Join the parts of a split dump, or make a plain file of a flattened stream
     #[command(after_help = EXIT_STATUS)]
     Merge(MergeArgs),
+    /// Look at every descriptor and every page of a dump
+    #[command(after_help = VERIFY_HELP)]
+    Verify(InfoArgs),
     /// Say what a file is: format, kernel, crash time, memory, pages of each kind
     Info(InfoArgs),
     /// List the page frames that a file holds, one half-open range `start end` (hexadecimal) a line
@@ -56,6 +59,13 @@ pub(crate) enum Command {
     /// Print what `load` would do, for a machine described by files, on any host
     Plan(PlanArgs),
 }
+
+const VERIFY_HELP: &str = "\
+Exit status:
+  0   the dump is whole: every page is there and decodes
+  1   not a dump, or it cannot be read at all
+  3   the dump is incomplete or damaged; the first pages are named
+  64  wrong usage";
 
 const DUMP_USAGE: &str = "\
 kcap dump [OPTIONS] IN OUT
@@ -79,7 +89,8 @@ Examples:
 Exit status:
   0   done
   1   failed: there is no usable output
-  3   saved, but incomplete: the storage was full, or memory could not be read
+  3   saved, but incomplete: the storage was full, the size limit was reached, SIGINT or
+      SIGTERM came, or memory could not be read
   4   saved, but more was kept than asked: a rule could not run (the report says which and why)
   64  wrong usage";
 
@@ -119,6 +130,9 @@ pub(crate) struct DumpArgs {
     /// Overwrite an output that exists
     #[arg(short = 'f', long)]
     pub(crate) force: bool,
+    /// Write no more than this to each OUT (K, M, G): the dump breaks off there, is marked as incomplete, and kcap exits with 3
+    #[arg(short = 'L', long = "limit", value_name = "SIZE", value_parser = parse_size)]
+    pub(crate) limit: Option<u64>,
     /// Work in this much memory (K, M, G) [default: what suits the machine]; each thread besides the first takes its own
     #[arg(long, value_name = "SIZE", value_parser = parse_size)]
     pub(crate) memory: Option<u64>,

@@ -38,6 +38,7 @@ impl DumpArgs {
             fast: self.fast,
             format,
             split,
+            limit: self.limit,
         }
     }
 }
@@ -45,6 +46,7 @@ impl DumpArgs {
 /// Runs the command.
 pub(crate) fn run(args: &DumpArgs) -> Result<Exit, Failure> {
     let started = Instant::now();
+    host::watch_interrupts();
     let messages = Messages::new(args.message_level, args.flattened);
     let Some((inputs, outputs)) = args.paths() else {
         return Err(Failure::new("the number of files does not fit"));
@@ -194,14 +196,21 @@ fn save_all(
 fn end_output(sink: Sink, saved: &Saved, name: &str, messages: Messages) -> Result<Exit, Failure> {
     if let Some(error) = saved.error {
         let why = dump_error(error);
-        // A stream's headers come last: without its end it is of no use.
+        // A stream that does not take what is held is of no use to its reader but by what `kcap merge` makes of it.
         let is_file = matches!(sink, Sink::File(_));
-        if !(is_file && saved.is_of_use() && matches!(error, dump::Error::Io { .. })) {
+        let ends_well =
+            matches!(error, dump::Error::Io { .. } | dump::Error::Limit) && (is_file || saved.marked);
+        if !(ends_well && saved.is_of_use()) {
             sink.discard();
             return Err(Failure::new(format!("{name}: {why}")));
         }
-        sink.leave();
-        messages.error(format_args!("{name}: {why}: the dump is incomplete, and marked so"));
+        if let Err(error) = sink.leave(saved.marked) {
+            return Err(Failure::new(format!("{name}: {}", in_words(error))));
+        }
+        let pages = saved.report.saved;
+        messages.error(format_args!(
+            "{name}: {why}: the dump is incomplete, and marked so; it has {pages} pages"
+        ));
         return Ok(Exit::Incomplete);
     }
     if let Err(error) = sink.finish() {

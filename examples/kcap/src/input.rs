@@ -1,5 +1,6 @@
 //! The dump that is read: recognised by its content, whatever its name.
 
+use core::ops::Range;
 use std::path::{Path, PathBuf};
 
 use host::{Input, LendMemory};
@@ -9,9 +10,10 @@ use page_filter::{ElfMemory, KdumpMemory, Kernel, KernelError, LoadSlot, Machine
 use vmcore_format::elf::{ElfCore, ProgramHeader};
 use vmcore_format::flattened::{Extent, Flattened, is_flattened};
 use vmcore_format::kdump::{Compression, KdumpFile, Part, is_kdump};
-use vmcore_format::{Error, ReadAt};
+use vmcore_format::{Error, Pfn, ReadAt};
 
 use crate::exit::Failure;
+use crate::messages::{self, Messages};
 
 /// Entries of the index into a kdump file's bitmap: half a mebibyte, a look-up back costs a few KiB of reading for
 /// each tebibyte of memory.
@@ -111,9 +113,13 @@ pub(crate) fn with_opened<R>(
     if is_kdump(first) {
         let mut parts: Vec<Part<'_>> = views.iter().map(|view| Part::new(view)).collect();
         let mut index = vec![0; RANK_INDEX_LEN];
-        let kdump = KdumpFile::open(&mut parts, &mut index).map_err(failure)?;
+        let kdump = KdumpFile::open_with_gaps(&mut parts, &mut index).map_err(failure)?;
         let mut machine = Source::of_kdump(&kdump, &mut text).map_err(failure)?;
         machine.incomplete |= cut_off;
+        for gap in kdump.gaps() {
+            machine.incomplete = true;
+            Messages::new(messages::ERROR, true).error(missing_part(&gap));
+        }
         let header = kdump.header();
         let (compression, header_version) = (header.status.compression(), header.header_version);
         let memory = Box::new(KdumpMemory::new(kdump, &mut decode, &mut pages).map_err(failure)?);
@@ -149,7 +155,7 @@ pub(crate) fn with_opened<R>(
 fn lend_kdump(views: &[View<'_>], work: &mut dyn FnMut(&mut dyn PhysMemory)) {
     let mut parts: Vec<Part<'_>> = views.iter().map(|view| Part::new(view)).collect();
     let mut index = vec![0; THREAD_INDEX_LEN];
-    let Ok(kdump) = KdumpFile::open(&mut parts, &mut index) else { return };
+    let Ok(kdump) = KdumpFile::open_with_gaps(&mut parts, &mut index) else { return };
     let mut decode = Box::new(DecodeScratch::default());
     let mut pages = vec![0; kdump.page_size().len().saturating_mul(2)];
     if let Ok(mut memory) = KdumpMemory::new(kdump, &mut decode, &mut pages) {
@@ -157,7 +163,7 @@ fn lend_kdump(views: &[View<'_>], work: &mut dyn FnMut(&mut dyn PhysMemory)) {
     }
 }
 
-fn load_table(path: &Path, input: &View<'_>) -> Result<Vec<ProgramHeader>, Failure> {
+pub(crate) fn load_table(path: &Path, input: &View<'_>) -> Result<Vec<ProgramHeader>, Failure> {
     let needed = match ElfCore::open(input, &mut []) {
         Err(Error::BufferTooSmall { needed }) => needed,
         Err(error) => return Err(Failure::in_file(path, error)),
@@ -217,13 +223,21 @@ fn table_len(needed: u64, size: Option<u64>, path: &Path) -> Result<usize, Failu
     len.ok_or_else(|| Failure::new(format!("{}: {needed} entries cannot be in this file", path.display())))
 }
 
+/// What is said of page frames that no part of a set has.
+pub(crate) fn missing_part(gap: &Range<Pfn>) -> String {
+    let (start, end) = (gap.start.0, gap.end.0);
+    format!(
+        "page frames {start:#x} to {end:#x} are in a missing part, and lost; --input FILE names further parts"
+    )
+}
+
 /// Whether the content starts as an ELF file does.
 pub(crate) fn is_elf(input: &dyn ReadAt) -> bool {
     let mut magic = [0; 4];
     input.read_at(0, &mut magic).is_ok() && magic == *b"\x7fELF"
 }
 
-fn not_a_dump(path: &Path, input: &dyn ReadAt) -> Failure {
+pub(crate) fn not_a_dump(path: &Path, input: &dyn ReadAt) -> Failure {
     let mut first = [0; 1];
     match input.read_at(0, &mut first) {
         Err(code) if code != vmcore_format::END_OF_FILE => Failure::in_file(path, Error::Io { code }),

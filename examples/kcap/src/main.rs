@@ -29,6 +29,7 @@ mod info;
 mod merge;
 mod pages;
 mod read;
+mod verify;
 
 use std::process::ExitCode;
 
@@ -60,6 +61,7 @@ fn main() -> ExitCode {
         Command::Dmesg(args) => dmesg::run(args),
         Command::Dump(args) => dump::run(args),
         Command::Info(args) => info::run(args),
+        Command::Verify(args) => verify::run(args),
         Command::Load(args) => load::run(args),
         Command::Unload(args) => load::unload(args),
         Command::Exec(args) => load::exec(args),

@@ -70,6 +70,7 @@ fn outcome(exit: Exit) -> &'static str {
 /// A dumper's error in words.
 pub(crate) fn dump_error(error: dump::Error) -> String {
     match error {
+        dump::Error::Io { code: host::EINTR } => "interrupted".into(),
         dump::Error::Io { code } => host::describe(code),
         dump::Error::Frames(fault) => format!("the table of page frames: {}", words::fault(fault)),
         other => other.to_string(),
@@ -86,6 +87,7 @@ fn options(context: &Context<'_>, saved: Option<&Saved>) -> Value {
         "flattened": args.flattened,
         "split": args.split.then_some(context.outputs.len()),
         "memory": saved.map(|saved| saved.memory),
+        "limit": args.limit,
         "num_threads": args.num_threads,
         "threads_used": args.threads(),
     })

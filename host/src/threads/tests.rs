@@ -129,6 +129,7 @@ fn dump(
             assert!(progress.done >= last && progress.done <= progress.total, "{progress:?} after {last}");
             last = progress.done;
         }
+        Ok(())
     };
     let result = finish_on_threads(&mut dumper, &mut memory, &lend, threads, out, &mut told);
     if result.is_err() {
@@ -271,6 +272,7 @@ fn without_readers_for_others_the_first_thread_does_all() {
     let mut phases = BTreeMap::new();
     let mut told = |progress: Progress| {
         phases.insert(format!("{:?}", progress.phase), progress.done);
+        Ok(())
     };
     finish_on_threads(&mut dumper, &mut memory, &|_| (), 4, &mut out, &mut told).unwrap();
     assert!(out.bytes == expected.bytes);

@@ -201,7 +201,10 @@ mod tests {
         ];
         assert!(out.0.iter().map(|(at, bytes)| (*at, &bytes[..])).eq(expected));
         assert_eq!(buffer.written(), 8 + 3 + 8 + 1);
-        assert_eq!(Buffer::new(&mut [], u64::MAX).put(0, &[1], &mut out), Err(Error::BufferTooSmall { needed: 1 }));
+        assert_eq!(
+            Buffer::new(&mut [], u64::MAX).put(0, &[1], &mut out),
+            Err(Error::BufferTooSmall { needed: 1 })
+        );
     }
     #[test]
     fn a_large_piece_is_written_as_it_is_but_to_a_stream() {

@@ -4,7 +4,7 @@ use core::fmt;
 use core::ops::Range;
 
 use vmcore_format::kdump::{Compression, KdumpFile, PageDesc};
-use vmcore_format::{Error, PageSize, Pfn, PhysAddr};
+use vmcore_format::{END_OF_FILE, Error, PageSize, Pfn, PhysAddr};
 
 use super::{Fault, PhysMemory};
 use crate::codec::{DecodeScratch, codec};
@@ -106,6 +106,8 @@ impl<'a> KdumpMemory<'a> {
 /// What an error of the file means for the page it was asked about.
 fn fault_of(error: Error) -> Fault {
     match error {
+        // A stream was cut off before the bytes.
+        Error::Io { code: END_OF_FILE } => Fault::Lost,
         Error::Io { code } => Fault::Code(code),
         _ => Fault::Lost,
     }

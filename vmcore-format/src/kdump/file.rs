@@ -137,6 +137,17 @@ impl<'a> KdumpFile<'a> {
         self.parts
     }
 
+    /// The ranges of PFNs that no part has, in ascending order: their pages are lost.
+    pub fn gaps(&self) -> impl Iterator<Item = Range<Pfn>> {
+        let ends = self.parts.iter().map(|part| part.pfns.1);
+        let starts = self.parts.iter().map(|part| part.pfns.0).chain([Pfn(self.set.max_mapnr)]);
+        core::iter::once(Pfn(0))
+            .chain(ends)
+            .zip(starts)
+            .map(|(end, start)| end..start)
+            .filter(|gap| !gap.is_empty())
+    }
+
     /// The contents of the `PT_NOTE` segment, and the part that has them; `None` before version 4.
     #[must_use]
     pub fn notes(&self) -> Option<(usize, Region)> {

@@ -71,11 +71,8 @@ impl Dumper<'_> {
             Round::Segments => self.write_slice_segments(out)?,
             _ => {}
         }
-        self.stage = if self.round == Round::Pages {
-            Stage::HandOut(slice.start)
-        } else {
-            Stage::Select(slice.end)
-        };
+        self.stage =
+            if self.round == Round::Pages { Stage::HandOut(slice.start) } else { Stage::Select(slice.end) };
         Ok(())
     }
 
@@ -115,7 +112,8 @@ impl Dumper<'_> {
         let mut at = self.frames.slice().start;
         while let Some(run) = self.frames.next_run(at) {
             at = run.frames.end.0;
-            let ended = if run.kept { self.extents.keep(run.frames) } else { self.extents.exclude(run.frames) };
+            let ended =
+                if run.kept { self.extents.keep(run.frames) } else { self.extents.exclude(run.frames) };
             self.write_segments(ended, out)?;
         }
         Ok(())
