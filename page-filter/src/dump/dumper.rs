@@ -377,10 +377,7 @@ impl<'a> Dumper<'a> {
                 self.report.written = writer.written();
                 result
             }
-            Writer::Waiting(..) | Writer::Gone => {
-                self.report.saved = 0;
-                Ok(())
-            }
+            Writer::Waiting(..) | Writer::Gone => Ok(()),
         }
     }
 

@@ -8,6 +8,7 @@
 
 mod machine;
 
+mod broken;
 mod logs;
 
 mod plan;
