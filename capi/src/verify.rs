@@ -80,7 +80,8 @@ pub unsafe extern "C" fn kcap_verifier_init_kdump(
 }
 
 /// A verifier of any other memory, as that of an ELF core, in the `verifier_len` bytes at `verifier`: whether every page that
-/// `memory` says it holds can be read.
+/// `memory` says it holds can be read. `truncated`, not 0: the input ends too early, and every known page is asked for; those that
+/// were to be there are lost.
 ///
 /// `page`, of `page_len` bytes, has room for one page. It and `memory`, by nothing else in the meantime, are used for as long as the
 /// object is. `error` may be NULL.
@@ -91,6 +92,7 @@ pub unsafe extern "C" fn kcap_verifier_init(
     verifier: *mut kcap_verifier,
     verifier_len: usize,
     memory: *mut kcap_memory,
+    truncated: u32,
     page: *mut u8,
     page_len: usize,
     error: *mut kcap_error,
@@ -99,7 +101,7 @@ pub unsafe extern "C" fn kcap_verifier_init(
         let place = ptr::object(verifier, verifier_len)?;
         let memory = ptr::get_mut(memory)?;
         let page = ptr::slice_mut(page, page_len)?;
-        place.put(kcap_verifier { verifier: Verifier::of_memory(memory, page)? });
+        place.put(kcap_verifier { verifier: Verifier::of_memory(memory, truncated != 0, page)? });
         Ok(())
     })
 }

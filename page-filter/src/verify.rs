@@ -6,7 +6,7 @@
 use core::fmt;
 use core::ops::Range;
 
-use vmcore_format::kdump::{Compression, KdumpFile, PageDesc};
+use vmcore_format::kdump::{Compression, KdumpFile, PageDesc, Part};
 use vmcore_format::{Error, Field, Pfn};
 
 use crate::codec::{DecodeError, DecodeScratch, codec};
@@ -128,7 +128,7 @@ pub struct Verifier<'a> {
 
 enum Of<'a> {
     Kdump(Kdump<'a>),
-    Memory(&'a mut dyn PhysMemory),
+    Memory { memory: &'a mut dyn PhysMemory, truncated: bool },
 }
 
 struct Kdump<'a> {
@@ -174,8 +174,23 @@ impl Blocks<'_> {
 }
 
 impl Kdump<'_> {
+    /// Whether the data of the descriptor that stands at `at` come after the end of the file.
+    fn is_cut(&self, pfn: Pfn, at: u64) -> bool {
+        let holds = |part: &Part<'_>| part.pfns().contains(&pfn);
+        let Some(part) = self.file.parts().iter().position(holds) else { return false };
+        let size = self.file.parts().get(part).and_then(|part| part.input().size());
+        let mut bytes = [0; PageDesc::ENCODED_LEN];
+        let desc = self.file.read_raw(part, at, &mut bytes);
+        let desc = desc.and_then(|()| PageDesc::parse(&bytes, self.file.abi().endian));
+        let end = desc.map_or(0, |desc| desc.offset.saturating_add(desc.size.into()));
+        size.is_some_and(|size| end > size)
+    }
+
     fn check(&mut self, pfn: Pfn, page: &mut [u8]) -> Result<Place, Flaw> {
-        let found = self.file.page_desc(pfn).map_err(flaw_of)?;
+        let found = self.file.page_desc(pfn).map_err(|error| match error {
+            Error::Corrupt { field: Field::PageDescOffset, offset } if self.is_cut(pfn, offset) => Flaw::Lost,
+            other => flaw_of(other),
+        })?;
         let (part, desc) = found.ok_or(Flaw::Desc(Field::Bitmap))?;
         if desc.offset < self.descs_end {
             return Err(Flaw::Desc(Field::PageDescOffset));
@@ -234,14 +249,20 @@ impl<'a> Verifier<'a> {
         Ok(Self { of, page, run: 0..0, done: false, verified: Verified::NOTHING })
     }
 
-    /// Looks at any other memory, as that of an ELF core: whether every page that it says it holds can be read.
+    /// Looks at any other memory, as that of an ELF core: whether every page that it says it holds can be read. Of a
+    /// `truncated` input every known page is asked for: those that were to be there are lost.
     ///
     /// # Errors
     /// [`Error::BufferTooSmall`]: `buffer` has one page.
-    pub fn of_memory(memory: &'a mut dyn PhysMemory, buffer: &'a mut [u8]) -> Result<Self, Error> {
+    pub fn of_memory(
+        memory: &'a mut dyn PhysMemory,
+        truncated: bool,
+        buffer: &'a mut [u8],
+    ) -> Result<Self, Error> {
         let needed = memory.page_size().bytes();
         let page = buffer.get_mut(..memory.page_size().len()).ok_or(Error::BufferTooSmall { needed })?;
-        Ok(Self { of: Of::Memory(memory), page, run: 0..0, done: false, verified: Verified::NOTHING })
+        let of = Of::Memory { memory, truncated };
+        Ok(Self { of, page, run: 0..0, done: false, verified: Verified::NOTHING })
     }
 
     /// What was found so far.
@@ -269,10 +290,12 @@ impl<'a> Verifier<'a> {
             let pfn = Pfn(self.run.start);
             self.run.start = self.run.start.saturating_add(1);
             let finding = match &mut self.of {
-                Of::Kdump(kdump) => kdump.check(pfn, self.page),
-                Of::Memory(memory) => check(&mut **memory, pfn, self.page),
+                Of::Kdump(kdump) => Some(kdump.check(pfn, self.page)),
+                Of::Memory { memory, .. } => check(&mut **memory, pfn, self.page),
             };
-            self.verified.add(pfn, finding);
+            if let Some(finding) = finding {
+                self.verified.add(pfn, finding);
+            }
         }
         Ok(false)
     }
@@ -295,10 +318,13 @@ impl<'a> Verifier<'a> {
         let from = Pfn(self.run.start);
         let next = match &mut self.of {
             Of::Kdump(kdump) => kdump.file.next_held(from)?,
-            Of::Memory(memory) => memory.next_held(from).map_err(|fault| match fault {
-                Fault::Code(code) => Error::Io { code },
-                _ => Error::Corrupt { field: Field::ProgramHeader, offset: 0 },
-            })?,
+            Of::Memory { memory, truncated } => {
+                let next = if *truncated { memory.next_known(from) } else { memory.next_held(from) };
+                next.map_err(|fault| match fault {
+                    Fault::Code(code) => Error::Io { code },
+                    _ => Error::Corrupt { field: Field::ProgramHeader, offset: 0 },
+                })?
+            }
         };
         // A run that goes back would be gone through for ever.
         let next = next.map(|run| run.start.0.max(from.0)..run.end.0).filter(|run| !run.is_empty());
@@ -310,13 +336,14 @@ impl<'a> Verifier<'a> {
     }
 }
 
-fn check(memory: &mut dyn PhysMemory, pfn: Pfn, page: &mut [u8]) -> Result<Place, Flaw> {
-    let addr = memory.page_size().start_of(pfn).ok_or(Flaw::Unknown)?;
+/// `None`: the page was left out.
+fn check(memory: &mut dyn PhysMemory, pfn: Pfn, page: &mut [u8]) -> Option<Result<Place, Flaw>> {
+    let Some(addr) = memory.page_size().start_of(pfn) else { return Some(Err(Flaw::Unknown)) };
     match memory.read(addr, page) {
-        Ok(()) => Ok(Place::Own),
-        Err(Fault::Code(vmcore_format::END_OF_FILE)) => Err(Flaw::Lost),
-        Err(Fault::Code(code)) => Err(Flaw::Code(code)),
-        Err(_) => Err(Flaw::Lost),
+        Ok(()) => Some(Ok(Place::Own)),
+        Err(Fault::Excluded | Fault::Hole) => None,
+        Err(Fault::Code(code)) if code != vmcore_format::END_OF_FILE => Some(Err(Flaw::Code(code))),
+        Err(_) => Some(Err(Flaw::Lost)),
     }
 }
 
@@ -324,7 +351,7 @@ impl fmt::Debug for Of<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Kdump(_) => "Kdump",
-            Self::Memory(_) => "Memory",
+            Self::Memory { .. } => "Memory",
         })
     }
 }
@@ -336,7 +363,6 @@ mod tests {
     use std::vec;
     use std::vec::Vec;
     use testkit::{Era, Machine, kdump_of};
-    use vmcore_format::kdump::Part;
 
     fn verify(bytes: &[u8], blocks: usize) -> Verified {
         let input = bytes;
@@ -383,7 +409,8 @@ mod tests {
             first(&bytes)
         };
         assert_eq!(with(at, &[0; 24]), (1, 0, Some(Flaw::Lost)));
-        assert_eq!(with(at, &[0xff; 7]), (0, 1, Some(Flaw::Desc(Field::PageDescOffset))));
+        assert_eq!(with(at, &[0xff; 7]), (1, 0, Some(Flaw::Lost)), "data past the end of the file");
+        assert_eq!(with(at, &4096_u64.to_le_bytes()), (0, 1, Some(Flaw::Desc(Field::PageDescOffset))));
         assert_eq!(with(at, &(descs as u64).to_le_bytes()), (0, 1, Some(Flaw::Desc(Field::PageDescOffset))));
         assert_eq!(with(at + 8, &8192_u32.to_le_bytes()), (0, 1, Some(Flaw::Desc(Field::PageDescSize))));
         assert_eq!(with(at + 12, &0x40_u32.to_le_bytes()), (0, 1, Some(Flaw::Desc(Field::PageDescFlags))));

@@ -42,6 +42,24 @@ pub trait WriteAt {
     }
 }
 
+/// Fills `buf` with bytes of a header, in which those that a stream was cut off before are zero: a mark that was to come last
+/// must not cost the rest.
+pub(crate) fn read_header<R: ReadAt + ?Sized>(input: &R, offset: u64, buf: &mut [u8]) -> Result<(), i32> {
+    match input.read_at(offset, buf) {
+        Err(END_OF_FILE) if input.size().is_some() => {}
+        result => return result,
+    }
+    // Without its first byte there is no header.
+    let mut first = [0];
+    input.read_at(offset, &mut first)?;
+    for (byte, at) in buf.iter_mut().zip(offset..) {
+        if input.read_at(at, core::slice::from_mut(byte)).is_err() {
+            *byte = 0;
+        }
+    }
+    Ok(())
+}
+
 impl ReadAt for [u8] {
     fn read_at(&self, offset: u64, buf: &mut [u8]) -> Result<(), i32> {
         let bytes = usize::try_from(offset)

@@ -4,6 +4,7 @@ refuses the others."""
 import sys
 
 import kdumpfile
+from kdumpfile.exceptions import KDumpBaseException
 
 import dumps
 import vmcore
@@ -17,7 +18,7 @@ def main(core_path, dump_path):
     for pfn in dumps.open_dump([dump_path]).kept():
         try:
             page = context.read(kdumpfile.KDUMP_MACHPHYSADDR, pfn * vmcore.PAGE, vmcore.PAGE)
-        except kdumpfile.KDumpBaseException:
+        except KDumpBaseException:
             lost += 1
             continue
         if bytes(page) == core.page(pfn):

@@ -111,12 +111,12 @@ impl Unsigned<'_> {
 
 /// How much of a stream that was cut off is there, in words.
 fn recovered(args: &MergeArgs, view: &View<'_>) -> String {
-    let pages = if is_kdump(view) { kdump_pages(view) } else { elf_pages(args, view) };
-    let bytes = view.size().unwrap_or(0);
-    pages.map_or_else(
-        || format!("{bytes} bytes and no page"),
-        |(there, all)| format!("{there} of {all} pages ({bytes} bytes)"),
-    )
+    let (found, unit) = if is_kdump(view) {
+        (kdump_pages(view), "pages")
+    } else {
+        (elf_bytes(args, view), "bytes of segments")
+    };
+    found.map_or_else(|| "no page".into(), |(there, all)| format!("{there} of {all} {unit}"))
 }
 
 /// The pages that are there, and those that there were to be.
@@ -136,13 +136,13 @@ fn kdump_pages(view: &View<'_>) -> Option<(u64, u64)> {
     Some((there, all))
 }
 
-/// As [`kdump_pages`], in pages of 4 KiB.
-fn elf_pages(args: &MergeArgs, view: &View<'_>) -> Option<(u64, u64)> {
+/// The bytes of segments that are there, and those that there were to be.
+fn elf_bytes(args: &MergeArgs, view: &View<'_>) -> Option<(u64, u64)> {
     let path = args.inputs.first()?;
     let mut loads = load_table(path, view).ok()?;
     let elf = ElfCore::open(view, &mut loads).ok()?;
     let all = elf.loads().iter().fold(0_u64, |sum, load| sum.saturating_add(load.p_filesz));
-    Some((all.saturating_sub(elf.missing_bytes()) / 4096, all / 4096))
+    Some((all.saturating_sub(elf.missing_bytes()), all))
 }
 
 fn unflatten(

@@ -130,7 +130,7 @@ impl Findings {
         let mut slots = vec![LoadSlot::default(); elf.loads().len()];
         let mut memory = ElfMemory::new(view, elf.loads(), &mut slots, page_size)?;
         let mut buffer = vec![0; page_size.len()];
-        self.verify(Verifier::of_memory(&mut memory, &mut buffer)?)
+        self.verify(Verifier::of_memory(&mut memory, elf.missing_bytes() > 0, &mut buffer)?)
     }
 
     fn look_at_notes<N>(&mut self, notes: impl Iterator<Item = Result<N, Error>>) {

@@ -84,7 +84,7 @@ impl Header {
         let layout = parse_ident(ident)?;
         let len = ehdr_len(layout.class);
         let rest = rest.get_mut(..len.saturating_sub(IDENT_LEN)).unwrap_or_default();
-        fields::read(input, Field::ElfHeader, offset_of(IDENT_LEN), rest)?;
+        fields::read_header(input, Field::ElfHeader, offset_of(IDENT_LEN), rest)?;
         let (mut header, e_phnum) = Self::parse_ehdr(&bytes, layout)?;
         header.phnum = match e_phnum {
             PN_XNUM => read_extended_phnum(input, &header)?.unwrap_or(u32::from(PN_XNUM)),

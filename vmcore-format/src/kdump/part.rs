@@ -8,6 +8,7 @@ use super::detect::{self, Headers};
 use super::geometry::Geometry;
 use super::header::{DiskDumpHeader, block_size_offset};
 use super::sub_header::{Region, SubHeader};
+use crate::io::read_header;
 use crate::{Error, Field, Pfn, ReadAt};
 
 /// One file: a whole dump, or a part of a split set.
@@ -81,11 +82,19 @@ impl<'a> Part<'a> {
         self.input.read_at(offset, buf).map_err(|code| Error::Io { code })
     }
 
+    /// As [`read`](Self::read), for the main header.
+    fn read_main(&self, buf: &mut [u8]) -> Result<(), Error> {
+        if u64::try_from(buf.len()).map_or(true, |len| len > self.size) {
+            return Err(Error::Corrupt { field: Field::DiskDumpHeader, offset: 0 });
+        }
+        read_header(self.input, 0, buf).map_err(|code| Error::Io { code })
+    }
+
     /// Reads both headers.
     fn open(&mut self) -> Result<Set, Error> {
         self.size = self.input.size().unwrap_or(u64::MAX);
         let mut main = [0; DiskDumpHeader::MAX_LEN];
-        self.read(0, &mut main, Field::DiskDumpHeader)?;
+        self.read_main(&mut main)?;
         let (shape, header) = detect::main_header(&main)?;
         let mut block_1 = [0; SubHeader::MAX_LEN];
         self.read(header.block_size.bytes(), &mut block_1, Field::KdumpSubHeader)?;

@@ -28,7 +28,10 @@ pub(crate) fn check(checks: &Checks, kcap: &Kcap, cases: &[Case]) -> Outcome<()>
     }
     for form in ["level-31", "zstd-31", "elf", "flattened", "flattened-elf"] {
         let verified = kcap.run(&["verify", &case.out(form)]).and_then(|ended| ended.expect(0));
-        checks.check(&format!("verify {form}"), verified.map(|said| String::from_utf8_lossy(&said).into_owned()));
+        checks.check(
+            &format!("verify {form}"),
+            verified.map(|said| String::from_utf8_lossy(&said).into_owned()),
+        );
     }
     checks.check("full disk", full_disk(kcap, case, "-l -d 1"));
     checks.check("full disk, ELF", full_disk(kcap, case, "-E -d 1"));
@@ -101,7 +104,8 @@ fn truncated(kcap: &Kcap, case: &Case, whole: &str) -> Outcome<String> {
 /// A stream of which the last third never came: what came before is there.
 fn cut_stream(kcap: &Kcap, case: &Case, form: &str) -> Outcome<String> {
     let (cut, merged) = (case.out("cut-stream"), case.out("of-cut-stream"));
-    let judge = if form.ends_with("elf") { plain_elf(kcap, case, &case.out(form))? } else { case.file("vmcore") };
+    let judge =
+        if form.ends_with("elf") { plain_elf(kcap, case, &case.out(form))? } else { case.file("vmcore") };
     fs::copy(case.out(form), &cut)?;
     let len = fs::metadata(&cut)?.len();
     File::options().write(true).open(&cut)?.set_len(len - len / 3)?;
@@ -121,7 +125,8 @@ fn size_limit(kcap: &Kcap, case: &Case, options: &str) -> Outcome<String> {
     let len = fs::metadata(&out)?.len();
     ensure(len <= 12 << 20 && len > 11 << 20, || format!("{len} bytes"))?;
     let pages = script("check_incomplete.py", &[&vmcore, &out])?;
-    let judged = if options.contains("-E") { String::new() } else { script("check_cut.py", &[&vmcore, &out])? };
+    let judged =
+        if options.contains("-E") { String::new() } else { script("check_cut.py", &[&vmcore, &out])? };
     kcap.run(&["verify", &out])?.expect(3)?;
     Ok(format!("{said}\n{pages}{judged}"))
 }

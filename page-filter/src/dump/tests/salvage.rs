@@ -343,7 +343,9 @@ fn a_stream_cut_anywhere_gives_the_pages_that_were_sent() {
         stream.finish().unwrap();
         let all = kept(&machine, format, level);
         let (mut most, mut opened) = (0, usize::MAX);
-        for len in (4096..sent.0.len()).step_by(1201).chain([sent.0.len() - 1, sent.0.len()]) {
+        let end_of = sent.0.len();
+        // All of the last records are cut in every place.
+        for len in (4096..end_of - 60).step_by(1201).chain(end_of - 60..=end_of) {
             let Some((complete, found)) = read_stream(&sent.0[..len], &machine, end, (format, level)) else {
                 continue;
             };
