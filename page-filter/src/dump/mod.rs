@@ -10,6 +10,23 @@
 //!   (`p_filesz` < `p_memsz`). Where several `PT_LOAD`s of the input hold the same memory, so do the output's, over the
 //!   same bytes of the file. Zero pages are excluded pages.
 //! * A page that cannot be read is lost: its descriptor has no data (ELF: zeros), and the dump stays marked as incomplete.
+//!
+//! # A dump that is cut off
+//!
+//! Whatever ends a dump early, what is in the output can be read, and is not taken for the whole.
+//!
+//! * What a reader needs comes first: headers, notes, bitmaps or program headers. A kdump file then has zeros in the place of
+//!   its descriptors, and a page whose descriptor is zero is lost. In a file, where there is not the memory for one bit for each
+//!   page frame, the second bitmap comes with the pages; those that it does not reach yet look as if they had been left out.
+//! * A descriptor is written after the data that it points at. The pages of an ELF core are written in the order of the file: those
+//!   past its end are lost. (A block device has no such end: of an ELF core there only the mark tells.)
+//! * A file is marked as incomplete from its first byte on. It is brought to stable storage ([`sync`]) before the first page, and
+//!   again when all is written; then the mark is cleared, and brought to storage. Between these, storage may keep later writes
+//!   and lose earlier ones when the power fails: a page of such a file, which is marked, may then read as zeros or not decode.
+//! * A stream gets each byte once; its mark comes last (`status`, `e_flags`), and a flattened stream without its end record is
+//!   incomplete.
+//!
+//! [`sync`]: vmcore_format::WriteAt::sync
 
 mod error;
 mod options;

@@ -20,7 +20,8 @@ const KEPT: usize = 768;
 /// Look-ups take `&mut self` because the reader keeps the last bytes of each table (5 KiB in all, inside this value).
 /// Threads use a reader each, over the same files. Nothing is read ahead when the dump is opened.
 ///
-/// In a file that was cut off after its bitmaps, the pages whose descriptor and data are there are read as ever.
+/// In a file that was cut off after its bitmaps, the pages whose descriptor and data are there are read as ever; a descriptor
+/// of zeros is that of a lost page.
 #[derive(Debug)]
 pub struct KdumpFile<'a> {
     parts: &'a mut [Part<'a>],
