@@ -145,7 +145,7 @@ fn vmcore() -> Vec<u8> {
 }
 
 fn options(format: Format, compression: Compression) -> Options {
-    Options { level: Level::ZERO | Level::FREE, compression, fast: false, format, split: None }
+    Options { level: Level::ZERO | Level::FREE, compression, format, ..Options::default() }
 }
 
 const FORMATS: [(Format, Compression); 4] = [
