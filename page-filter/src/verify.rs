@@ -126,6 +126,7 @@ pub struct Verifier<'a> {
     verified: Verified,
 }
 
+#[expect(clippy::large_enum_variant, reason = "a verifier has one of them")]
 enum Of<'a> {
     Kdump(Kdump<'a>),
     Memory { memory: &'a mut dyn PhysMemory, truncated: bool },
