@@ -304,17 +304,6 @@ fn checked(result: c_long) -> Result<(), i32> {
     if result < 0 { Err(code_of(&io::Error::last_os_error())) } else { Ok(()) }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// What kernel and libraries agree on: four words.
-    #[test]
-    fn a_segment_is_four_words() {
-        assert_eq!(size_of::<RawSegment>(), 4 * size_of::<usize>());
-    }
-}
-
 /// Whether `SIGINT` or `SIGTERM` came.
 static INTERRUPTED: AtomicBool = AtomicBool::new(false);
 
@@ -370,4 +359,15 @@ pub(crate) fn stdout_was_closed() -> bool {
     let flags = unsafe { libc::fcntl(libc::STDOUT_FILENO, libc::F_GETFL) };
     let is_null = answer.st_mode & libc::S_IFMT == libc::S_IFCHR && answer.st_rdev == libc::makedev(1, 3);
     result != 0 || flags < 0 || (is_null && flags & libc::O_ACCMODE == libc::O_RDWR)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What kernel and libraries agree on: four words.
+    #[test]
+    fn a_segment_is_four_words() {
+        assert_eq!(size_of::<RawSegment>(), 4 * size_of::<usize>());
+    }
 }
