@@ -144,7 +144,14 @@ fn vmcore() -> Vec<u8> {
 }
 
 fn options(format: Format, compression: Compression) -> Options {
-    Options { level: Level::ZERO | Level::FREE, compression, fast: false, format, split: None }
+    Options {
+        level: Level::ZERO | Level::FREE,
+        compression,
+        fast: false,
+        share_duplicates: false,
+        format,
+        split: None,
+    }
 }
 
 const FORMATS: [(Format, Compression); 4] = [

@@ -9,6 +9,7 @@ use core::ops::Range;
 use vmcore_format::kdump::Compression;
 use vmcore_format::{Field, Pfn, WriteAt};
 
+use super::duplicates::Duplicates;
 use super::elf::{ElfWriter, Loads};
 use super::extent::Extents;
 use super::kdump::KdumpWriter;
@@ -112,6 +113,7 @@ pub struct Dumper<'a> {
     scratch: &'a mut [u64],
     chunk_bytes: &'a mut [u8],
     writer: Writer<'a>,
+    duplicates: Duplicates<'a>,
     /// ELF output: where segments are cut, and the `PT_LOAD`s of the input.
     extents: Extents,
     loads: Loads<'a>,
@@ -133,7 +135,7 @@ impl<'a> Dumper<'a> {
     ///
     /// `kernel` tells pages apart; without it all pages are kept but those of zeros. `words` is all the memory that the
     /// dump uses, whatever the size of the machine. The least is 128 KiB for pages of 4 KiB, 192 KiB for 16 KiB, 512 KiB for
-    /// 64 KiB, with any codec (ELF output: and 4 bytes for each `PT_LOAD` of the input); 1 MiB (131072 words) makes for
+    /// 64 KiB, with any codec (duplicates shared: 128 KiB more; ELF output: and 4 bytes for each `PT_LOAD` of the input); 1 MiB (131072 words) makes for
     /// large writes; 1 MiB more for each 32 GiB of memory (pages of 4 KiB) saves looking at pages twice.
     ///
     /// # Errors
@@ -160,10 +162,11 @@ impl<'a> Dumper<'a> {
             compression: if kdump { options.compression } else { Compression::Raw },
             fast: options.fast,
             find_zero: kdump && options.level.contains(Level::ZERO),
+            share_duplicates: kdump && options.share_duplicates,
             chunk_pages: 1,
         };
         let parts = Workspace::divide(words, params, &options, source.end.0, source.loads.len())?;
-        params.chunk_pages = (parts.chunk.len() >> source.page_size.shift()).min(256);
+        params.chunk_pages = parts.chunk.len().checked_div(params.page_bytes()).unwrap_or(0).min(256);
         let mut report = Report::new(options, source.left_out, source.incomplete);
         if kernel.is_none() {
             report.keep_all(if source.vmcoreinfo.is_some() {
@@ -190,6 +193,7 @@ impl<'a> Dumper<'a> {
             scratch: parts.scratch,
             chunk_bytes: parts.chunk,
             writer: Writer::Waiting(parts.tables, parts.data),
+            duplicates: Duplicates::new(parts.duplicates),
             extents: Extents::default(),
             loads: Loads::new(source.loads, parts.loads, source.page_size),
             segments: 0,
@@ -317,7 +321,10 @@ impl<'a> Dumper<'a> {
         }
         let bytes = bytes.get(..encoded.bytes()).unwrap_or(bytes);
         match &mut self.writer {
-            Writer::Kdump(writer) => writer.commit(chunk, encoded, bytes, out)?,
+            Writer::Kdump(writer) => {
+                writer.commit(chunk, encoded, bytes, &mut self.duplicates, out)?;
+                (self.report.duplicates, self.report.duplicate_bytes) = self.duplicates.found();
+            }
             Writer::Elf(writer) => writer.commit(chunk, encoded, bytes, out)?,
             Writer::Waiting(..) | Writer::Gone => return Err(Error::OutOfOrder { expected: 0 }),
         }

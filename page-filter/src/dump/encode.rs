@@ -7,6 +7,7 @@ use vmcore_format::{Pfn, PhysAddr};
 use zerocopy::{FromBytes, IntoBytes};
 
 use super::chunk::{EncodedPage, NAMED_FAULTS, is_zero};
+use super::duplicates::digest_of;
 use super::{CHUNK_FRAMES, Chunk, EncodeParams, Encoded, Error};
 use crate::codec::{self, PageCodec};
 use crate::{Fault, PhysMemory, bits};
@@ -18,7 +19,7 @@ const READ_BYTES: usize = 1 << 17;
 /// the memory. Neighbouring pages are read together, or packed where they lie if the memory has a
 /// [`view`](PhysMemory::view) of them. A page that cannot be read is marked as lost and is no error.
 ///
-/// `out` receives the pages one after the other; see [`EncodeParams::out_bytes`] and [`EncodeParams::scratch_words`] for
+/// `out` receives the pages one after the other, after their digests if there are any; see [`EncodeParams::out_bytes`] and [`EncodeParams::scratch_words`] for
 /// the sizes.
 ///
 /// # Errors
@@ -33,8 +34,10 @@ pub fn encode_chunk(
     let page_len = params.page_size.len();
     let needed = params.scratch_words();
     let scratch = scratch.get_mut(..needed).ok_or_else(|| too_small(needed))?;
-    let needed = chunk.len().saturating_mul(page_len);
+    let needed = chunk.len().saturating_mul(params.page_bytes());
     let out = out.get_mut(..needed).ok_or_else(|| too_small(needed))?;
+    let digests_len = chunk.len().saturating_mul(params.digest_bytes());
+    let (digests, out) = out.split_at_mut_checked(digests_len).unwrap_or_default();
     let (codec_scratch, page) = scratch.split_at_mut(params.codec_words());
     let mut encoder = Encoder {
         page_len,
@@ -43,8 +46,14 @@ pub fn encode_chunk(
         find_zero: params.find_zero,
         codec_scratch: <[u32]>::mut_from_bytes(codec_scratch.as_mut_bytes()).unwrap_or_default(),
         page: page.as_mut_bytes(),
+        digests,
         out,
-        encoded: Encoded { pages: [EncodedPage::Lost; 256], faults: [None; NAMED_FAULTS], len: 0 },
+        encoded: Encoded {
+            pages: [EncodedPage::Lost; 256],
+            faults: [None; NAMED_FAULTS],
+            len: 0,
+            digests_len,
+        },
     };
     let most = if encoder.codec.is_some() { READ_BYTES >> params.page_size.shift() } else { usize::MAX };
     let most = u64::try_from(most.max(1)).unwrap_or(u64::MAX);
@@ -72,6 +81,8 @@ struct Encoder<'a> {
     codec_scratch: &'a mut [u32],
     /// A page that stands in the way of what it becomes.
     page: &'a mut [u8],
+    /// One for each page, or none at all.
+    digests: &'a mut [u8],
     out: &'a mut [u8],
     encoded: Encoded,
 }
@@ -123,7 +134,12 @@ impl Encoder<'_> {
             *slot = page;
         }
         if let EncodedPage::Data(size) = page {
-            self.encoded.len = self.encoded.len.saturating_add(usize::try_from(size).unwrap_or(0));
+            let end = self.encoded.len.saturating_add(usize::try_from(size).unwrap_or(0));
+            let (digests, _) = self.digests.as_chunks_mut();
+            if let Some(digest) = digests.get_mut(index) {
+                *digest = digest_of(self.out.get(self.encoded.len..end).unwrap_or_default());
+            }
+            self.encoded.len = end;
         }
     }
 
@@ -258,7 +274,14 @@ mod tests {
     }
 
     fn params(compression: Compression, find_zero: bool) -> EncodeParams {
-        EncodeParams { page_size: PageSize::KIB_4, compression, fast: false, find_zero, chunk_pages: 256 }
+        EncodeParams {
+            page_size: PageSize::KIB_4,
+            compression,
+            fast: false,
+            find_zero,
+            share_duplicates: false,
+            chunk_pages: 256,
+        }
     }
 
     const CHUNKS: [[u64; 4]; 5] = [

@@ -8,6 +8,7 @@ use vmcore_format::kdump::{
 use vmcore_format::{Pfn, WriteAt};
 
 use super::chunk::{Chunk, Encoded, EncodedPage};
+use super::duplicates::Duplicates;
 use super::workspace::{DATA_RECORD, TABLES_RECORD};
 use super::{Buffer, Error, Frames, Options, Source};
 use crate::Level;
@@ -126,19 +127,22 @@ impl<'a> KdumpWriter<'a> {
     /// Appends the pages of a chunk.
     ///
     /// The order of all writes is the one of a page after the other, descriptor and data, however pages are divided into
-    /// chunks.
+    /// chunks. A page that `duplicates` knows has a descriptor alone.
     pub(super) fn commit(
         &mut self,
         chunk: &Chunk,
         encoded: &Encoded,
         bytes: &[u8],
+        duplicates: &mut Duplicates<'_>,
         out: &mut dyn WriteAt,
     ) -> Result<(), Error> {
         let page_len = u32::try_from(self.header.block_size.bytes()).unwrap_or(0);
-        let mut rest = bytes;
+        let (digests, mut rest) = encoded.split(bytes);
+        let mut digests = digests.iter();
         // Bytes of `rest` that belong to the pages that are described.
         let mut due = 0_u32;
         for page in encoded.pages().take(chunk.len()) {
+            let digest = digests.next();
             if self.tables.would_write(PageDesc::ENCODED_LEN) {
                 rest = self.append(rest, due, out)?;
                 due = 0;
@@ -149,8 +153,15 @@ impl<'a> KdumpWriter<'a> {
                 EncodedPage::Data(size) => {
                     let flags = if size < page_len { self.compression.flag() } else { 0 };
                     let offset = self.next_data.saturating_add(u64::from(due));
-                    due = due.saturating_add(size);
-                    (offset, size, flags)
+                    if let Some(earlier) = digest.and_then(|digest| duplicates.find(digest, offset, size)) {
+                        rest = self.append(rest, due, out)?;
+                        due = 0;
+                        rest = rest.get(usize::try_from(size).unwrap_or(0)..).unwrap_or_default();
+                        (earlier, size, flags)
+                    } else {
+                        due = due.saturating_add(size);
+                        (offset, size, flags)
+                    }
                 }
             };
             self.describe(&PageDesc { offset, size, flags, page_flags: 0 }, out)?;

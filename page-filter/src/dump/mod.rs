@@ -4,7 +4,8 @@
 //! [`Kernel`](crate::Kernel), [`Options`] and a workspace, reads a [`PhysMemory`](crate::PhysMemory) and writes to a
 //! [`WriteAt`](vmcore_format::WriteAt). Nothing else is allocated, opened or kept.
 //!
-//! * Kdump-compressed: header version 6 in the layout of the dumped machine. Zero pages share one page of the file.
+//! * Kdump-compressed: header version 6 in the layout of the dumped machine. Zero pages share one page of the file, and so do
+//!   others that are the same if that is [asked for](Options::share_duplicates).
 //! * ELF: each page is written once, from a page boundary of the file on, so that readers can map it. An excluded run shorter than
 //!   [`EXCLUDED_RUN`] between two kept pages is written as zeros; a longer one ends the segment, whose tail it becomes
 //!   (`p_filesz` < `p_memsz`). Where several `PT_LOAD`s of the input hold the same memory, so do the output's, over the
@@ -16,6 +17,7 @@ mod options;
 mod window;
 
 mod buffer;
+mod duplicates;
 mod chunk;
 mod encode;
 mod extent;

@@ -33,6 +33,10 @@ pub struct Options {
     pub fast: bool,
     /// The format of the output.
     pub format: Format,
+    /// Whether a page whose bytes were written before is written as a descriptor alone, which points at them. Pages are told
+    /// the same by 192 bits of SHA-256 among those of the last few thousand that were seen, which ones depends on nothing but
+    /// the pages; this takes 128 KiB more of the workspace. Kdump-compressed only; each part of a split set is by itself.
+    pub share_duplicates: bool,
     /// Which part of the pages this output takes. The share of a part are the ranks `total * part / parts ..
     /// total * (part + 1) / parts` among the kept pages; it takes each block of 64 frames whose first kept page is in it.
     /// Kdump-compressed only.
@@ -47,6 +51,7 @@ impl Default for Options {
             compression: Compression::Raw,
             fast: false,
             format: Format::Kdump,
+            share_duplicates: false,
             split: None,
         }
     }

@@ -82,6 +82,11 @@ pub struct Report {
     pub saved: u64,
     /// Zero pages among those: found while saving, or (ELF) left out.
     pub zero: u64,
+    /// Pages saved in this output that share the bytes of an earlier one
+    /// ([`Options::share_duplicates`](super::Options::share_duplicates)).
+    pub duplicates: u64,
+    /// Bytes that were not written for them.
+    pub duplicate_bytes: u64,
     /// Pages to be saved that could not be read.
     pub lost: u64,
     /// The first of them, with the reasons.
@@ -121,6 +126,8 @@ impl Report {
             kept: 0,
             saved: 0,
             zero: 0,
+            duplicates: 0,
+            duplicate_bytes: 0,
             lost: 0,
             faults: [None; NAMED_FAULTS],
             incomplete,

@@ -11,6 +11,7 @@ use vmcore_format::{Layout, PageSize, Pfn, PhysAddr, WriteAt};
 use super::*;
 use crate::{Fault, Level, PhysMemory};
 
+mod duplicates;
 mod elf;
 mod filter;
 mod hostile;
@@ -135,6 +136,7 @@ fn options(level: u8, format: Format) -> Options {
         level: Level::from_bits(level).unwrap(),
         compression: Compression::Raw,
         fast: false,
+        share_duplicates: false,
         format,
         split: None,
     }

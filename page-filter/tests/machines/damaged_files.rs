@@ -15,6 +15,7 @@ fn save(file: &dyn ReadAt, seed: u64) -> bool {
         level: Level::all(),
         compression: codecs[seed as usize % 5],
         fast: seed & 8 != 0,
+        share_duplicates: seed & 16 != 0,
         format,
         split: None,
     };
