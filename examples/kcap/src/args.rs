@@ -107,6 +107,9 @@ pub(crate) struct DumpArgs {
     /// Take less time and write more (about 6 %) where there is a choice: with -c
     #[arg(long)]
     pub(crate) fast: bool,
+    /// Write pages that are the same once: smaller, and takes longer; kdump-compressed output only
+    #[arg(long, conflicts_with = "elf")]
+    pub(crate) dedup: bool,
     /// Write an ELF core file, which is never compressed
     #[arg(short = 'E', long, conflicts_with_all = ["zlib", "lzo", "snappy", "zstd", "split"])]
     pub(crate) elf: bool,

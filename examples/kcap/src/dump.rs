@@ -37,6 +37,7 @@ impl DumpArgs {
             compression,
             fast: self.fast,
             format,
+            share_duplicates: self.dedup,
             split,
         }
     }

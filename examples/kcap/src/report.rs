@@ -83,6 +83,7 @@ fn options(context: &Context<'_>, saved: Option<&Saved>) -> Value {
         "level": args.level,
         "format": if options.format == Format::Elf { "elf" } else { "kdump" },
         "compression": words::compression(options.compression),
+        "dedup": args.dedup,
         "flattened": args.flattened,
         "split": args.split.then_some(context.outputs.len()),
         "memory": saved.map(|saved| saved.memory),
@@ -102,6 +103,7 @@ fn pages(report: &dump::Report, saved: &[Saved], page_size: u64) -> Value {
         "kept": count::pages_json(report.kept, page_size),
         "saved": count::pages_json(sum(|report| report.saved), page_size),
         "zero": count::pages_json(sum(|report| report.zero), page_size),
+        "duplicates": count::pages_json(sum(|report| report.duplicates), page_size),
         "lost": count::pages_json(sum(|report| report.lost), page_size),
     })
 }
@@ -143,6 +145,7 @@ fn outputs(context: &Context<'_>, saved: &[Saved]) -> Value {
             "complete": complete,
             "saved": saved.report.saved,
             "bytes_written": saved.report.written,
+            "duplicate_bytes": saved.report.duplicate_bytes,
         })
     });
     outputs.collect()
@@ -168,6 +171,9 @@ pub(crate) fn print(report: &dump::Report, page_size: u64, messages: Messages) {
     }
     line("kept", report.kept, None);
     line("zero", report.zero, None);
+    if report.options.share_duplicates {
+        line("duplicate", report.duplicates, None);
+    }
     line("lost", report.lost, None);
     messages.report(format_args!("{:<16}{:>12} bytes", "written", report.written));
 }
