@@ -86,8 +86,8 @@ pub struct kcap_encode_params {
     pub find_zero: u32,
     /// 1 if pages are packed in less time, to more bytes.
     pub fast: u32,
-    /// 0.
-    pub reserved: u32,
+    /// 1 if pages with the same bytes are to be told.
+    pub share_duplicates: u32,
 }
 
 // SAFETY: `repr(C)`, begins with a `usize`, holds nothing but integers.
@@ -101,6 +101,7 @@ impl kcap_encode_params {
             compression: compression(self.compression)?,
             fast: self.fast != 0,
             find_zero: self.find_zero != 0,
+            share_duplicates: self.share_duplicates != 0,
             chunk_pages: most.ok_or(Failure::invalid("chunk_pages", self.chunk_pages))?,
         })
     }

@@ -37,6 +37,12 @@ pub struct kcap_dump_options {
     pub split_parts: u32,
     /// Not 0: pages are packed in less time, to more bytes (zlib only).
     pub fast: u32,
+    /// Not 0: a page whose bytes were written before is written as a descriptor alone, which points at them. Pages are told the same
+    /// by 192 bits of SHA-256 among those of the last few thousand that were seen; this takes 128 KiB more of `work`. Kdump-compressed
+    /// only; each part of a split set is by itself.
+    pub share_duplicates: u32,
+    /// 0.
+    pub reserved: u32,
 }
 
 // SAFETY: `repr(C)`, begins with a `usize`, holds nothing but integers.
@@ -53,6 +59,7 @@ impl kcap_dump_options {
                 KCAP_FORMAT_ELF => Format::Elf,
                 other => return Err(Failure::invalid("format", other.into())),
             },
+            share_duplicates: self.share_duplicates != 0,
             split: match (self.split_part, self.split_parts) {
                 (0, 0) => None,
                 (part, parts) if part < parts => Some(Split { part, parts }),
@@ -90,7 +97,7 @@ pub extern "C" fn kcap_dumper_align() -> usize {
 ///
 /// `kernel` tells pages apart; it may be NULL, and all pages are kept then but those of zeros. `work`, of `work_len` bytes and aligned
 /// to 8, is all the memory that the dump uses, whatever the size of the machine: at least 128 KiB for pages of 4 KiB, 192 KiB for
-/// 16 KiB, 512 KiB for 64 KiB (ELF output: and 4 bytes for each `PT_LOAD` of the input); 1 MiB makes for large writes; 1 MiB more
+/// 16 KiB, 512 KiB for 64 KiB (duplicates shared: 128 KiB more; ELF output: and 4 bytes for each `PT_LOAD` of the input); 1 MiB makes for large writes; 1 MiB more
 /// for each 32 GiB of memory (pages of 4 KiB) saves looking at pages twice.
 ///
 /// `kernel` (by nothing else in the meantime), `work` and what `source` was made from are used for as long as the object is; `source`
@@ -261,7 +268,7 @@ pub unsafe extern "C" fn kcap_dumper_get_params(
             compression: found.compression.flag(),
             find_zero: found.find_zero.into(),
             fast: found.fast.into(),
-            reserved: 0,
+            share_duplicates: found.share_duplicates.into(),
         });
         Ok(())
     })

@@ -73,6 +73,10 @@ pub struct kcap_report {
     pub reserved: u32,
     /// The first pages that could not be read.
     pub faults: [kcap_fault; KCAP_FAULTS],
+    /// Pages saved in this output that share the bytes of an earlier one (`kcap_dump_options.share_duplicates`).
+    pub duplicates: u64,
+    /// Bytes that were not written for them.
+    pub duplicate_bytes: u64,
 }
 
 // SAFETY: `repr(C)`, begins with a `usize`, holds nothing but integers.
@@ -120,6 +124,8 @@ impl From<&Report> for kcap_report {
             fault_count,
             reserved: 0,
             faults,
+            duplicates: report.duplicates,
+            duplicate_bytes: report.duplicate_bytes,
         }
     }
 }

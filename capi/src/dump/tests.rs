@@ -48,7 +48,17 @@ fn ready(setup: &mut Setup, options: &kcap_dump_options) -> Dump {
 
 fn options(level: u32, compression: u32) -> kcap_dump_options {
     let size = size_of::<kcap_dump_options>();
-    kcap_dump_options { size, level, compression, format: 0, split_part: 0, split_parts: 0, fast: 0 }
+    kcap_dump_options {
+        size,
+        level,
+        compression,
+        format: 0,
+        split_part: 0,
+        split_parts: 0,
+        fast: 0,
+        share_duplicates: 0,
+        reserved: 0,
+    }
 }
 
 fn machine() -> Machine {
@@ -155,7 +165,7 @@ fn chunks_give_the_same_bytes_as_steps() {
             compression: 0,
             find_zero: 0,
             fast: 0,
-            reserved: 0,
+            share_duplicates: 9,
         };
         assert_eq!(kcap_dumper_get_params(dumper, &raw mut params), KCAP_OK);
         let mut scratch = Memory::new(params.scratch_bytes as usize);
