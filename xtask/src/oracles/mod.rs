@@ -6,6 +6,7 @@ mod checks;
 mod kcap;
 mod kept;
 mod bytes;
+mod duplicates;
 mod reading;
 mod debuggers;
 mod bad_input;
@@ -67,9 +68,10 @@ pub(crate) fn run(groups: &[&str]) -> Outcome<String> {
     let cases = cases()?;
     let checks = Checks::default();
     type Group = fn(&Checks, &Kcap, &[Case]) -> Outcome<()>;
-    let all: [(&str, Group); 6] = [
+    let all: [(&str, Group); 7] = [
         ("kept", kept::check),
         ("bytes", bytes::check),
+        ("duplicates", duplicates::check),
         ("reading", reading::check),
         ("debuggers", debuggers::check),
         ("bad-input", bad_input::check),
@@ -80,8 +82,8 @@ pub(crate) fn run(groups: &[&str]) -> Outcome<String> {
         return Err(format!("no group {unknown}; known: {}", known.join(" ")).into());
     }
     for (name, group) in all {
-        // The other groups look at the dumps that the first two leave.
-        if groups.is_empty() || groups.contains(&name) || ["kept", "bytes"].contains(&name) {
+        // The other groups look at the dumps that the first three leave.
+        if groups.is_empty() || groups.contains(&name) || ["kept", "bytes", "duplicates"].contains(&name) {
             let start = Instant::now();
             println!("oracles: {name}");
             group(&checks, &kcap, &cases)?;
