@@ -132,6 +132,34 @@ fn a_dump_by_steps_holds_what_the_level_keeps() {
     }
 }
 
+#[test]
+fn pages_that_are_the_same_are_written_once() {
+    let machine = machine();
+    let dumped = |share_duplicates| {
+        let options = kcap_dump_options { share_duplicates, ..options(0, 0) };
+        let mut setup = Setup::new(input(machine.elf().to_vec()));
+        let mut dump = ready(&mut setup, &options);
+        let mut file = Vec::new();
+        let out = output(&mut file);
+        let (dumper, memory) = (dump.dumper.at(), setup.memory.at());
+        // SAFETY: all pointers are to what they say.
+        unsafe {
+            while kcap_dumper_step(dumper, memory, &raw const out, null_mut(), null_mut()) == KCAP_OK {}
+        }
+        let told = report(dumper);
+        (file, told.duplicates, told.duplicate_bytes)
+    };
+    let (plain, none, no_bytes) = dumped(0);
+    assert_eq!((none, no_bytes), (0, 0));
+    let (less, pages, bytes) = dumped(1);
+    // Pages of zeros are pages like others without level 1.
+    let zero =
+        machine.pfns().iter().filter(|&&pfn| machine.content(pfn).iter().all(|&byte| byte == 0)).count();
+    assert!(zero > 1 && pages >= zero as u64 - 1);
+    assert_eq!((bytes, less.len() as u64 + bytes), (pages * 4096, plain.len() as u64));
+    assert_eq!(held(&machine, less), machine.expected_dumpable(0));
+}
+
 /// As a program with threads does it: chunks, encoded by another reader of the memory, committed in order.
 #[test]
 fn chunks_give_the_same_bytes_as_steps() {

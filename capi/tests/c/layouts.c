@@ -772,14 +772,14 @@ PINNED(kcap_encode_params, scratch_bytes, 32);
 PINNED(kcap_encode_params, compression, 40);
 PINNED(kcap_encode_params, find_zero, 44);
 PINNED(kcap_encode_params, fast, 48);
-PINNED(kcap_encode_params, reserved, 52);
+PINNED(kcap_encode_params, share_duplicates, 52);
 
 PINNED_SIZE(kcap_fault, 16);
 PINNED(kcap_fault, pfn, 0);
 PINNED(kcap_fault, status, 8);
 PINNED(kcap_fault, code, 12);
 
-PINNED_SIZE(kcap_dump_options, 32);
+PINNED_SIZE(kcap_dump_options, 40);
 PINNED(kcap_dump_options, size, 0);
 PINNED(kcap_dump_options, level, 8);
 PINNED(kcap_dump_options, compression, 12);
@@ -787,6 +787,8 @@ PINNED(kcap_dump_options, format, 16);
 PINNED(kcap_dump_options, split_part, 20);
 PINNED(kcap_dump_options, split_parts, 24);
 PINNED(kcap_dump_options, fast, 28);
+PINNED(kcap_dump_options, share_duplicates, 32);
+PINNED(kcap_dump_options, reserved, 36);
 
 PINNED_SIZE(kcap_progress, 24);
 PINNED(kcap_progress, done, 0);
@@ -799,7 +801,7 @@ PINNED(kcap_scan_span_facts, sequence, 0);
 PINNED(kcap_scan_span_facts, start, 8);
 PINNED(kcap_scan_span_facts, end, 16);
 
-PINNED_SIZE(kcap_report, 352);
+PINNED_SIZE(kcap_report, 368);
 PINNED(kcap_report, size, 0);
 PINNED(kcap_report, known, 8);
 PINNED(kcap_report, held, 16);
@@ -817,6 +819,8 @@ PINNED(kcap_report, incomplete, 84);
 PINNED(kcap_report, fault_count, 88);
 PINNED(kcap_report, reserved, 92);
 PINNED(kcap_report, faults, 96);
+PINNED(kcap_report, duplicates, 352);
+PINNED(kcap_report, duplicate_bytes, 360);
 
 PINNED_SIZE(kcap_file_identity, 16);
 PINNED(kcap_file_identity, device, 0);
