@@ -5086,8 +5086,8 @@ typedef struct kcap_encode_params {
   uint32_t find_zero;
   /* 1 if pages are packed in less time, to more bytes. */
   uint32_t fast;
-  /* 0. */
-  uint32_t reserved;
+  /* 1 if pages with the same bytes are to be told. */
+  uint32_t share_duplicates;
 } kcap_encode_params;
 
 /*
@@ -5173,6 +5173,14 @@ typedef struct kcap_dump_options {
   uint32_t split_parts;
   /* Not 0: pages are packed in less time, to more bytes (zlib only). */
   uint32_t fast;
+  /*
+   Not 0: a page whose bytes were written before is written as a descriptor alone, which points at them. Pages are told the same
+   by 192 bits of SHA-256 among those of the last few thousand that were seen; this takes 128 KiB more of `work`. Kdump-compressed
+   only; each part of a split set is by itself.
+   */
+  uint32_t share_duplicates;
+  /* 0. */
+  uint32_t reserved;
 } kcap_dump_options;
 
 /*
@@ -5197,7 +5205,7 @@ size_t kcap_dumper_align(void);
 
  `kernel` tells pages apart; it may be NULL, and all pages are kept then but those of zeros. `work`, of `work_len` bytes and aligned
  to 8, is all the memory that the dump uses, whatever the size of the machine: at least 128 KiB for pages of 4 KiB, 192 KiB for
- 16 KiB, 512 KiB for 64 KiB (ELF output: and 4 bytes for each `PT_LOAD` of the input); 1 MiB makes for large writes; 1 MiB more
+ 16 KiB, 512 KiB for 64 KiB (duplicates shared: 128 KiB more; ELF output: and 4 bytes for each `PT_LOAD` of the input); 1 MiB makes for large writes; 1 MiB more
  for each 32 GiB of memory (pages of 4 KiB) saves looking at pages twice.
 
  `kernel` (by nothing else in the meantime), `work` and what `source` was made from are used for as long as the object is; `source`
@@ -5517,6 +5525,10 @@ typedef struct kcap_report {
   uint32_t reserved;
   /* The first pages that could not be read. */
   struct kcap_fault faults[KCAP_FAULTS];
+  /* Pages saved in this output that share the bytes of an earlier one (`kcap_dump_options.share_duplicates`). */
+  uint64_t duplicates;
+  /* Bytes that were not written for them. */
+  uint64_t duplicate_bytes;
 } kcap_report;
 
 /*
