@@ -9,7 +9,7 @@ fn repetitive() -> (Machine, u64) {
         let frame = match pfn {
             777 => Frame::Bytes(0xee),
             _ if pfn % 50 == 3 => Frame::Broken(-5),
-            _ if pfn % 13 == 0 => Frame::Bytes(0),
+            _ if pfn.is_multiple_of(13) => Frame::Bytes(0),
             _ => Frame::Bytes(1 + (pfn % 7) as u8),
         };
         (pfn, frame)
