@@ -34,6 +34,8 @@ pub mod elf;
 
 pub mod vmcoreinfo;
 
+pub mod eraseinfo;
+
 pub mod flattened;
 
 pub mod kdump;
