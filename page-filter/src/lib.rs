@@ -35,6 +35,8 @@ mod witness;
 mod counts;
 mod kernel;
 
+pub mod redact;
+
 mod block;
 mod sanity;
 

@@ -4,6 +4,7 @@ use vmcore_format::kdump::Compression;
 use vmcore_format::{PageSize, Pfn};
 
 use super::window;
+use crate::redact::Redaction;
 use crate::{Fault, bits, codec};
 
 /// The most page frames that a chunk spans.
@@ -47,7 +48,7 @@ impl Chunk {
 
 /// How pages are encoded: the same for every chunk of a dump.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct EncodeParams {
+pub struct EncodeParams<'a> {
     /// The page size of the dumped machine.
     pub page_size: PageSize,
     /// How pages are packed.
@@ -58,9 +59,11 @@ pub struct EncodeParams {
     pub find_zero: bool,
     /// The most pages in a chunk.
     pub chunk_pages: usize,
+    /// What is overwritten before anything else is done with a page.
+    pub redaction: Redaction<'a>,
 }
 
-impl EncodeParams {
+impl EncodeParams<'_> {
     /// The size of the output of [`encode_chunk`], in bytes.
     #[must_use]
     pub fn out_bytes(&self) -> usize {

@@ -19,6 +19,7 @@ use super::{
     Scanned, Scanner, Source, Span, Split, encode_chunk,
 };
 use crate::judge::Carry;
+use crate::redact::Redaction;
 use crate::witness::Witness;
 use crate::{Kernel, Level, PageKind, PhysMemory};
 
@@ -103,7 +104,7 @@ pub struct Dumper<'a> {
     kernel: Option<&'a mut Kernel>,
     scan_params: ScanParams,
     pass: Pass,
-    params: EncodeParams,
+    params: EncodeParams<'a>,
     phase: Phase,
     round: Round,
     stage: Stage,
@@ -161,6 +162,7 @@ impl<'a> Dumper<'a> {
             fast: options.fast,
             find_zero: kdump && options.level.contains(Level::ZERO),
             chunk_pages: 1,
+            redaction: Redaction::NONE,
         };
         let parts = Workspace::divide(words, params, &options, source.end.0, source.loads.len())?;
         params.chunk_pages = (parts.chunk.len() >> source.page_size.shift()).min(256);
@@ -204,9 +206,22 @@ impl<'a> Dumper<'a> {
         })
     }
 
+    /// Hides `redaction` in the output, and says so in its log of erased data. [`params`](Self::params) carries it to
+    /// whoever encodes chunks: ask for it afterwards.
+    ///
+    /// # Errors
+    /// [`Error::OutOfOrder`] once a dump has begun: pages may have been handed out.
+    pub fn redact(&mut self, redaction: Redaction<'a>) -> Result<(), Error> {
+        if self.phase != Phase::Scan || self.pass.next != 0 {
+            return Err(Error::OutOfOrder { expected: 0 });
+        }
+        self.params.redaction = redaction;
+        Ok(())
+    }
+
     /// How to encode chunks.
     #[must_use]
-    pub fn params(&self) -> EncodeParams {
+    pub fn params(&self) -> EncodeParams<'a> {
         self.params
     }
 
@@ -323,6 +338,7 @@ impl<'a> Dumper<'a> {
         }
         self.committed = self.committed.saturating_add(1);
         self.report.add(chunk, encoded);
+        self.report.add_redacted(chunk, encoded, &self.params);
         Ok(())
     }
 

@@ -7,8 +7,8 @@ use vmcore_format::elf::{self, Header, PF_R, PF_W, PF_X, PT_LOAD, PT_NOTE, Progr
 use vmcore_format::{Class, PageSize, PhysAddr, WriteAt};
 
 use super::chunk::{Chunk, Encoded, EncodedPage};
+use super::eraseinfo::{EraseInfo, copy};
 use super::extent::Extent;
-use super::kdump::copy_notes;
 use super::source::has_incomplete_flag;
 use super::workspace::{DATA_RECORD, TABLES_RECORD};
 use super::{Buffer, Error, Source};
@@ -115,6 +115,7 @@ impl<'a> ElfWriter<'a> {
     pub(super) fn begin(
         source: &Source<'a>,
         loads: u64,
+        erased: &EraseInfo<'a>,
         buffers: (Buffer<'a>, Buffer<'a>),
         out: &mut dyn WriteAt,
     ) -> Result<Self, Error> {
@@ -130,7 +131,9 @@ impl<'a> ElfWriter<'a> {
         if header.has_section_header() && source.layout.class == Class::Bits32 {
             return Err(too_many);
         }
-        let notes_len = source.notes.size()?;
+        // The log of erased data comes last, in place of the input's.
+        let others = if erased.len() == 0 { source.notes.size()? } else { source.notes_before_log()? };
+        let notes_len = others.saturating_add(erased.note_len()?);
         let notes = header.headers_len();
         let page = source.page_size.bytes();
         let pages = notes.saturating_add(notes_len).div_ceil(page).saturating_mul(page);
@@ -150,7 +153,10 @@ impl<'a> ElfWriter<'a> {
             writer.write_header(true, out)?;
         }
         writer.write_section_header(out)?;
-        let end = copy_notes(&mut writer.tables, source, notes, out)?;
+        let others_end = notes.saturating_add(others);
+        let end = copy(&mut writer.tables, &source.notes, others, notes, out)?;
+        writer.tables.zeros(end, others_end, out)?;
+        let end = erased.write_note(&mut writer.tables, source.layout.endian, others_end, out)?;
         writer.tables.zeros(end, pages, out)?;
         let note = ProgramHeader {
             p_type: PT_NOTE,

@@ -9,6 +9,7 @@ use zerocopy::{FromBytes, IntoBytes};
 use super::chunk::{EncodedPage, NAMED_FAULTS, is_zero};
 use super::{CHUNK_FRAMES, Chunk, EncodeParams, Encoded, Error};
 use crate::codec::{self, PageCodec};
+use crate::redact::Redacted;
 use crate::{Fault, PhysMemory, bits};
 
 /// The most bytes that are read in one go where pages are packed: they stay in the processor's cache until it is their turn.
@@ -24,12 +25,20 @@ const READ_BYTES: usize = 1 << 17;
 /// # Errors
 /// [`Error::BufferTooSmall`] if `out` (bytes) or `scratch` (words) is too small for this chunk.
 pub fn encode_chunk(
-    params: &EncodeParams,
+    params: &EncodeParams<'_>,
     chunk: &Chunk,
     memory: &mut dyn PhysMemory,
     scratch: &mut [u64],
     out: &mut [u8],
 ) -> Result<Encoded, Error> {
+    // From here on there are no secrets, whatever becomes of the pages.
+    let mut redacted;
+    let memory: &mut dyn PhysMemory = if params.redaction.is_none() {
+        memory
+    } else {
+        redacted = Redacted::new(memory, params.redaction);
+        &mut redacted
+    };
     let page_len = params.page_size.len();
     let needed = params.scratch_words();
     let scratch = scratch.get_mut(..needed).ok_or_else(|| too_small(needed))?;
@@ -196,6 +205,7 @@ mod tests {
     use super::*;
     use crate::Regions;
     use crate::codec::DecodeScratch;
+    use crate::redact::Redaction;
     use std::collections::BTreeSet;
     use std::vec;
     use std::vec::Vec;
@@ -248,7 +258,7 @@ mod tests {
         bytes
     }
 
-    fn encode(params: &EncodeParams, chunk: &Chunk, memory: &mut dyn PhysMemory) -> (Encoded, Vec<u8>) {
+    fn encode(params: &EncodeParams<'_>, chunk: &Chunk, memory: &mut dyn PhysMemory) -> (Encoded, Vec<u8>) {
         let mut scratch = vec![!0; params.scratch_words()];
         // Not a byte more than the pages.
         let mut out = vec![0xaa; chunk.len() * PAGE];
@@ -257,8 +267,16 @@ mod tests {
         (encoded, out)
     }
 
-    fn params(compression: Compression, find_zero: bool) -> EncodeParams {
-        EncodeParams { page_size: PageSize::KIB_4, compression, fast: false, find_zero, chunk_pages: 256 }
+    fn params(compression: Compression, find_zero: bool) -> EncodeParams<'static> {
+        let redaction = Redaction::NONE;
+        EncodeParams {
+            page_size: PageSize::KIB_4,
+            compression,
+            fast: false,
+            find_zero,
+            chunk_pages: 256,
+            redaction,
+        }
     }
 
     const CHUNKS: [[u64; 4]; 5] = [

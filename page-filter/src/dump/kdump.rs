@@ -8,6 +8,7 @@ use vmcore_format::kdump::{
 use vmcore_format::{Pfn, WriteAt};
 
 use super::chunk::{Chunk, Encoded, EncodedPage};
+use super::eraseinfo::{EraseInfo, copy};
 use super::workspace::{DATA_RECORD, TABLES_RECORD};
 use super::{Buffer, Error, Frames, Options, Source};
 use crate::Level;
@@ -41,6 +42,7 @@ impl<'a> KdumpWriter<'a> {
         options: &Options,
         level: Level,
         (kept, here): (u64, u64),
+        erased: &EraseInfo<'a>,
         buffers: (Buffer<'a>, Buffer<'a>),
         out: &mut dyn WriteAt,
     ) -> Result<Self, Error> {
@@ -51,8 +53,9 @@ impl<'a> KdumpWriter<'a> {
         }
         let abi = Abi::of_machine(source.machine_layout(), source.e_machine);
         let notes_len = source.notes.size()?;
-        let geometry = Geometry::new(abi, source.page_size, source.end.0, notes_len)?;
-        let (header, sub) = headers(source, options, level, geometry, abi, notes_len);
+        let geometry =
+            Geometry::new(abi, source.page_size, source.end.0, notes_len.saturating_add(erased.len()))?;
+        let (header, sub) = headers(source, options, level, geometry, abi, (notes_len, erased.len()));
         let data_start = geometry.data(kept)?;
         let mut writer = Self {
             header,
@@ -72,7 +75,7 @@ impl<'a> KdumpWriter<'a> {
             writer.write_headers(out)?;
             writer.header.status = header.status;
         }
-        writer.copy_notes(source, out)?;
+        writer.copy_notes(source, notes_len, erased, out)?;
         if out.can_rewrite() {
             // Descriptors come later than pages: room that is taken now is there when the storage is full.
             let end = geometry.data(here)?;
@@ -217,29 +220,17 @@ impl<'a> KdumpWriter<'a> {
         self.tables.flush(out)
     }
 
-    fn copy_notes(&mut self, source: &Source<'a>, out: &mut dyn WriteAt) -> Result<(), Error> {
-        let end = copy_notes(&mut self.tables, source, self.geometry.notes(self.abi), out)?;
+    /// Writes the notes, and behind them the log of erased data.
+    fn copy_notes(
+        &mut self,
+        source: &Source<'a>,
+        len: u64,
+        erased: &EraseInfo<'a>,
+        out: &mut dyn WriteAt,
+    ) -> Result<(), Error> {
+        let end = copy(&mut self.tables, &source.notes, len, self.geometry.notes(self.abi), out)?;
+        let end = erased.write(&mut self.tables, end, out)?;
         self.tables.zeros(end, self.geometry.bitmap_1(), out)
-    }
-}
-
-/// Copies the notes of the input to `offset` of the output; where they end there.
-pub(super) fn copy_notes(
-    to: &mut Buffer<'_>,
-    source: &Source<'_>,
-    offset: u64,
-    out: &mut dyn WriteAt,
-) -> Result<u64, Error> {
-    let mut bytes = [0; 1024];
-    let mut done = 0_u64;
-    loop {
-        let len = source.notes.read(done, &mut bytes)?;
-        let at = offset.saturating_add(done);
-        if len == 0 {
-            return Ok(at);
-        }
-        to.put(at, bytes.get(..len).unwrap_or_default(), out)?;
-        done = done.saturating_add(u64::try_from(len).unwrap_or(0));
     }
 }
 
@@ -249,7 +240,7 @@ fn headers(
     level: Level,
     geometry: Geometry,
     abi: Abi,
-    notes_len: u64,
+    (notes_len, erased_len): (u64, u64),
 ) -> (DiskDumpHeader, SubHeader) {
     let header = DiskDumpHeader {
         header_version: 6,
@@ -277,7 +268,7 @@ fn headers(
         end_pfn: Pfn(0),
         vmcoreinfo: region(notes.saturating_add(source.vmcoreinfo_offset), text),
         notes: region(notes, notes_len),
-        eraseinfo: Region::default(),
+        eraseinfo: region(notes.saturating_add(notes_len), erased_len),
         max_mapnr: source.end.0,
     };
     (header, sub)

@@ -21,6 +21,7 @@ mod encode;
 mod extent;
 mod source;
 
+mod eraseinfo;
 mod frames;
 mod report;
 mod span;

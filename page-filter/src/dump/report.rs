@@ -3,7 +3,7 @@
 use vmcore_format::Pfn;
 
 use super::chunk::EncodedPage;
-use super::{Chunk, Encoded, Options};
+use super::{Chunk, EncodeParams, Encoded, Options};
 use crate::{Counts, Fault, Findings, Level};
 
 /// Read faults that a report names one by one.
@@ -88,6 +88,10 @@ pub struct Report {
     pub faults: [Option<(Pfn, Fault)>; NAMED_FAULTS],
     /// Whether the input says that it is not whole, or ends too early.
     pub incomplete: bool,
+    /// Pages saved in this output of which something is hidden.
+    pub redacted_pages: u64,
+    /// Bytes hidden in them.
+    pub redacted_bytes: u64,
     /// Bytes written to the output.
     pub written: u64,
     /// What the filter said about its own work, once all pages were counted.
@@ -124,6 +128,8 @@ impl Report {
             lost: 0,
             faults: [None; NAMED_FAULTS],
             incomplete,
+            redacted_pages: 0,
+            redacted_bytes: 0,
             written: 0,
             findings: None,
             more_kept: None,
@@ -164,6 +170,19 @@ impl Report {
         }
         let free = self.faults.iter_mut().filter(|fault| fault.is_none());
         free.zip(encoded.faults()).for_each(|(slot, fault)| *slot = Some(fault));
+    }
+
+    /// Takes note of what was hidden in the pages of a chunk.
+    pub(super) fn add_redacted(&mut self, chunk: &Chunk, encoded: &Encoded, params: &EncodeParams<'_>) {
+        if params.redaction.is_none() {
+            return;
+        }
+        let saved = chunk.pfns().zip(encoded.pages()).filter(|(_, page)| *page != EncodedPage::Lost);
+        for addr in saved.filter_map(|(pfn, _)| params.page_size.start_of(pfn)) {
+            let bytes = params.redaction.bytes_of_page(addr, params.page_size);
+            self.redacted_bytes = self.redacted_bytes.saturating_add(bytes);
+            self.redacted_pages = self.redacted_pages.saturating_add(bytes.min(1));
+        }
     }
 
     /// How the dump ended.

@@ -27,9 +27,9 @@ pub enum NoteBytes<'a> {
     Region(&'a dyn ReadAt, NoteRegion),
 }
 
-impl NoteBytes<'_> {
+impl<'a> NoteBytes<'a> {
     /// The regions, in order.
-    fn regions(&self) -> impl Iterator<Item = Result<(&dyn ReadAt, NoteRegion), Error>> {
+    fn regions(&self) -> impl Iterator<Item = Result<(&'a dyn ReadAt, NoteRegion), Error>> + use<'_, 'a> {
         let (core, region) = match self {
             Self::None => (None, None),
             Self::Elf(core) => (Some(core), None),
@@ -50,7 +50,10 @@ impl NoteBytes<'_> {
     }
 
     /// Fills the start of `buf` with the bytes that start `offset` bytes into the notes; their number, 0 at the end.
-    pub(super) fn read(&self, offset: u64, buf: &mut [u8]) -> Result<usize, Error> {
+    ///
+    /// # Errors
+    /// Those of the file, and of reading the program headers.
+    pub fn read(&self, offset: u64, buf: &mut [u8]) -> Result<usize, Error> {
         let mut skip = offset;
         for region in self.regions() {
             let (file, region) = region?;
@@ -85,6 +88,8 @@ pub struct Source<'a> {
     pub end: Pfn,
     /// The notes.
     pub notes: NoteBytes<'a>,
+    /// The log of what was erased before: the text of makedumpfile's eraseinfo, `None` if there is no such log.
+    pub erased: NoteBytes<'a>,
     /// The VMCOREINFO text.
     pub vmcoreinfo: Option<VmcoreInfo<'a>>,
     /// Where the text starts in the notes, in bytes.
@@ -149,6 +154,9 @@ impl<'a> Source<'a> {
         base.incomplete = file.incomplete();
         base.end = Pfn(file.max_mapnr());
         let mut source = base.with_notes(text)?;
+        if let Some((file, at)) = file.eraseinfo().and_then(region) {
+            source.erased = log_at(file, at);
+        }
         source.page_size = file.page_size();
         source.nr_cpus = header.nr_cpus;
         if !header.utsname.get(UtsField::Release).is_empty() {
@@ -167,6 +175,7 @@ impl<'a> Source<'a> {
             page_size: PageSize::KIB_4,
             end: Pfn(0),
             notes,
+            erased: NoteBytes::None,
             vmcoreinfo: None,
             vmcoreinfo_offset: 0,
             crash_time: 0,
@@ -196,6 +205,11 @@ impl<'a> Source<'a> {
                         let len = note.read_desc(file, text)?.len();
                         let in_region = note.desc_offset.saturating_sub(region.offset);
                         found = Some((before.saturating_add(in_region), len));
+                    }
+                    // Of several the last one has most.
+                    NoteKind::EraseInfo => {
+                        let len = note.desc_len.into();
+                        self.erased = log_at(file, NoteRegion { offset: note.desc_offset, len, align: 4 });
                     }
                     _ => {}
                 }
@@ -229,6 +243,29 @@ impl<'a> Source<'a> {
         }
     }
 
+    /// The length of the notes without a log of erased data at their end, and without what follows the last note: another note
+    /// may stand there. In bytes, a multiple of 4.
+    pub(super) fn notes_before_log(&self) -> Result<u64, Error> {
+        let mut before = 0_u64;
+        let (mut end, mut log) = (0, None);
+        for region in self.notes.regions() {
+            let (file, region) = region?;
+            for note in Notes::new(file, region, self.layout.endian) {
+                // Bytes that are no notes stay as they are.
+                let Ok(note) = note else {
+                    (end, log) = (before.saturating_add(region.len), None);
+                    break;
+                };
+                let at = |offset: u64| before.saturating_add(offset.saturating_sub(region.offset));
+                let start = at(note.offset);
+                log = if note.kind() == NoteKind::EraseInfo { log.or(Some(start)) } else { None };
+                end = at(note.desc_offset.saturating_add(note.desc_len.into()));
+            }
+            before = before.saturating_add(region.len);
+        }
+        Ok(log.unwrap_or(end).saturating_add(3) & !3)
+    }
+
     /// The layout of the machine itself: 32-bit machines with much memory have 64-bit ELF headers.
     #[must_use]
     pub fn machine_layout(&self) -> Layout {
@@ -236,6 +273,18 @@ impl<'a> Source<'a> {
             EM_386 | EM_ARM | EM_PPC => Layout { class: Class::Bits32, ..self.layout },
             _ => self.layout,
         }
+    }
+}
+
+/// The log of erased data at `region` of `file`. One that cannot be there, or not so large, is none: a dump does not fail for it.
+fn log_at(file: &dyn ReadAt, region: NoteRegion) -> NoteBytes<'_> {
+    const MOST: u64 = 1 << 26;
+    let last = region.offset.saturating_add(region.len).saturating_sub(1);
+    let there = |at| file.read_at(at, &mut [0]).is_ok();
+    if (1..=MOST).contains(&region.len) && there(region.offset) && there(last) {
+        NoteBytes::Region(file, region)
+    } else {
+        NoteBytes::None
     }
 }
 

@@ -91,7 +91,7 @@ impl<'a> Workspace<'a> {
     /// If all of the machine's memory fits in the bitmap of kept frames, pages are told apart once, otherwise twice.
     pub(super) fn divide(
         words: &'a mut [u64],
-        params: EncodeParams,
+        params: EncodeParams<'_>,
         options: &Options,
         frames: u64,
         loads: usize,
@@ -141,15 +141,17 @@ mod tests {
     extern crate std;
     use super::*;
     use crate::Level;
+    use crate::redact::Redaction;
     use std::vec;
     use vmcore_format::PageSize;
     use vmcore_format::kdump::Compression;
 
     const FORMATS: [Format; 2] = [Format::Kdump, Format::Elf];
 
-    fn params(page_size: u64, compression: Compression) -> EncodeParams {
+    fn params(page_size: u64, compression: Compression) -> EncodeParams<'static> {
         let page_size = PageSize::new(page_size).unwrap();
-        EncodeParams { page_size, compression, fast: false, find_zero: true, chunk_pages: 1 }
+        let redaction = Redaction::NONE;
+        EncodeParams { page_size, compression, fast: false, find_zero: true, chunk_pages: 1, redaction }
     }
 
     #[test]

@@ -8,6 +8,13 @@
     reason = "a test that goes wrong panics, as it should"
 )]
 
+#[path = "../codecs/c_libraries.rs"]
+#[expect(
+    dead_code,
+    clippy::panic,
+    reason = "pages are not compressed here; without python3 the test cannot run"
+)]
+mod c_libraries;
 mod files;
 mod kit;
 #[path = "../../examples/scan/simulated.rs"]
@@ -19,4 +26,5 @@ mod hostile;
 mod kinds;
 mod large;
 mod printk;
+mod redact;
 mod traps;

@@ -6,6 +6,7 @@ use vmcore_format::{Pfn, WriteAt};
 
 use super::{Dumper, Pass, Round, Stage, Writer};
 use crate::dump::elf::ElfWriter;
+use crate::dump::eraseinfo::EraseInfo;
 use crate::dump::extent::{Extent, Extents};
 use crate::dump::kdump::KdumpWriter;
 use crate::dump::span::{Room, scan};
@@ -174,6 +175,7 @@ impl Dumper<'_> {
         let Writer::Waiting(tables, data) = mem::replace(&mut self.writer, Writer::Gone) else {
             return Err(Error::OutOfOrder { expected: 0 });
         };
+        let erased = EraseInfo::new(&self.source, self.params.redaction)?;
         let options = &self.report.options;
         self.writer = match options.format {
             Format::Kdump => {
@@ -182,9 +184,19 @@ impl Dumper<'_> {
                 }
                 let level = self.report.level;
                 let pages = (kept, self.part.end.saturating_sub(self.part.start));
-                Writer::Kdump(KdumpWriter::begin(&self.source, options, level, pages, (tables, data), out)?)
+                Writer::Kdump(KdumpWriter::begin(
+                    &self.source,
+                    options,
+                    level,
+                    pages,
+                    &erased,
+                    (tables, data),
+                    out,
+                )?)
             }
-            Format::Elf => Writer::Elf(ElfWriter::begin(&self.source, self.segments, (tables, data), out)?),
+            Format::Elf => {
+                Writer::Elf(ElfWriter::begin(&self.source, self.segments, &erased, (tables, data), out)?)
+            }
         };
         self.phase = Phase::Write;
         Ok(())
