@@ -151,7 +151,7 @@ impl Bench {
     }
 
     /// Works until there is nothing more to do.
-    fn serve(&self, worker: Result<Worker, Error>, memory: &mut dyn PhysMemory) {
+    fn serve(&self, worker: Result<Worker<'_>, Error>, memory: &mut dyn PhysMemory) {
         // Without memory the other threads do the work.
         let Ok(mut worker) = worker else { return };
         let _failing = Failing(self);
@@ -181,15 +181,15 @@ impl Bench {
 }
 
 /// What a thread works with, besides its reader.
-struct Worker {
+struct Worker<'a> {
     scanner: Scanner,
-    params: EncodeParams,
+    params: EncodeParams<'a>,
     scan_scratch: Vec<u8>,
     pack_scratch: Vec<u64>,
 }
 
-impl Worker {
-    fn new(scanner: Scanner, params: EncodeParams) -> Result<Self, Error> {
+impl<'a> Worker<'a> {
+    fn new(scanner: Scanner, params: EncodeParams<'a>) -> Result<Self, Error> {
         let scan_scratch = zeroed(scanner.scratch_len(), 0)?;
         let pack_scratch = zeroed(params.scratch_words(), 0)?;
         Ok(Self { scanner, params, scan_scratch, pack_scratch })
@@ -271,7 +271,7 @@ struct Foreman<'f, 'd> {
     dumper: &'f mut Dumper<'d>,
     memory: &'f mut dyn PhysMemory,
     out: &'f mut dyn WriteAt,
-    worker: Worker,
+    worker: Worker<'d>,
     spans: Buffers<u64>,
     chunks: Buffers<u8>,
     handed_out: u64,
