@@ -11,8 +11,9 @@ use crate::error::{answer, kcap_error};
 use crate::kernel::kcap_kernel;
 use crate::memory::kcap_memory;
 use crate::ptr::{self, Growing};
+use crate::redact::kcap_redaction;
 use crate::source::{kcap_level, kcap_source, level};
-use crate::status::{Failure, KCAP_END, kcap_status};
+use crate::status::{Failure, KCAP_END, KCAP_ERR_LENGTH, kcap_status};
 
 /// A kdump-compressed file, header version 6.
 pub const KCAP_FORMAT_KDUMP: u32 = 0;
@@ -72,6 +73,8 @@ impl kcap_dump_options {
 #[derive(Debug)]
 pub struct kcap_dumper {
     pub(crate) dumper: Dumper<'static>,
+    /// What `dumper` hides, for the parameters of its chunks.
+    redaction: kcap_redaction,
 }
 
 /// The size of a `kcap_dumper`, in bytes.
@@ -117,7 +120,26 @@ pub unsafe extern "C" fn kcap_dumper_init(
         let words = ptr::table(work, work_len, 0_u64)?;
         let dumper = Dumper::new(source, kernel, options, words)
             .map_err(|error| Failure::from(error).in_entries_of::<u64>())?;
-        place.put(kcap_dumper { dumper });
+        place.put(kcap_dumper { dumper, redaction: kcap_redaction::NONE });
+        Ok(())
+    })
+}
+
+/// Hides what `redaction` says in the output of `dumper`, and writes it to the log of erased data; `kcap_dumper_get_params` and
+/// `kcap_dumper_finish_on_threads` carry it to whoever encodes chunks, so it comes before them. `redaction` itself is not used any more then,
+/// but what it was made from is for as long as the dumper is. `error` may be NULL.
+///
+/// Errors: `KCAP_ERR_OUT_OF_ORDER` (the dump has begun), `KCAP_ERR_NULL`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kcap_dumper_set_redaction(
+    dumper: *mut kcap_dumper,
+    redaction: *const kcap_redaction,
+    error: *mut kcap_error,
+) -> kcap_status {
+    answer(error, || {
+        let (dumper, redaction) = (ptr::get_mut(dumper)?, ptr::get(redaction)?.redaction);
+        dumper.dumper.redact(redaction)?;
+        dumper.redaction = kcap_redaction { redaction };
         Ok(())
     })
 }
@@ -241,18 +263,24 @@ pub unsafe extern "C" fn kcap_dumper_next_chunk(
     })
 }
 
-/// Writes how the chunks of `dumper` are to be encoded to `params`.
+/// Writes how the chunks of `dumper` are to be encoded to `params`. They are good for as long as the dumper is.
 ///
-/// Errors: `KCAP_ERR_NULL`, `KCAP_ERR_LENGTH`.
+/// Errors: `KCAP_ERR_NULL`, `KCAP_ERR_LENGTH` (also of a `params` without room for the redaction that there is).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn kcap_dumper_get_params(
     dumper: *const kcap_dumper,
     params: *mut kcap_encode_params,
 ) -> kcap_status {
     answer(core::ptr::null_mut(), || {
-        let found = ptr::get(dumper)?.dumper.params();
+        let dumper = ptr::get(dumper)?;
+        let found = dumper.dumper.params();
+        let place = ptr::out_growing(params)?;
+        let hides = !found.redaction.is_none();
+        if hides && place.size() < size_of::<kcap_encode_params>() {
+            return Err(KCAP_ERR_LENGTH.into());
+        }
         let bytes = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
-        ptr::out_growing(params)?.put(&kcap_encode_params {
+        place.put(&kcap_encode_params {
             size: 0,
             page_size: found.page_size.bytes(),
             chunk_pages: bytes(found.chunk_pages),
@@ -262,6 +290,7 @@ pub unsafe extern "C" fn kcap_dumper_get_params(
             find_zero: found.find_zero.into(),
             fast: found.fast.into(),
             reserved: 0,
+            redaction: if hides { &raw const dumper.redaction } else { core::ptr::null() },
         });
         Ok(())
     })

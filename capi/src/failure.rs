@@ -2,10 +2,12 @@
 
 use page_filter::codec::DecodeError;
 use page_filter::printk::LogError;
+use page_filter::redact::RedactError;
 use page_filter::{Fault, KernelError, VirtFault, dump};
 
 use crate::status::{
-    Failure, KCAP_ERR_EXCLUDED, KCAP_ERR_HOLE, KCAP_ERR_IO, KCAP_ERR_LOST, KCAP_ERR_NOT_MAPPED, io,
+    Failure, KCAP_ERR_BUFFER_TOO_SMALL, KCAP_ERR_EXCLUDED, KCAP_ERR_HOLE, KCAP_ERR_IO, KCAP_ERR_LOST,
+    KCAP_ERR_NOT_MAPPED, io,
 };
 
 impl From<Fault> for Failure {
@@ -25,6 +27,20 @@ impl From<VirtFault> for Failure {
             VirtFault::NotMapped(addr) => Self { value: addr.0, ..KCAP_ERR_NOT_MAPPED.into() },
             VirtFault::Memory(fault) => fault.into(),
             _ => KCAP_ERR_NOT_MAPPED.into(),
+        }
+    }
+}
+
+impl From<RedactError> for Failure {
+    fn from(error: RedactError) -> Self {
+        match error {
+            RedactError::BufferTooSmall { needed } => {
+                Self { value: needed, ..KCAP_ERR_BUFFER_TOO_SMALL.into() }
+            }
+            RedactError::Range { start, .. } => Self::invalid("start", start),
+            RedactError::Bitmap { first } => Self::invalid("first", first),
+            RedactError::Virt(fault) => fault.into(),
+            _ => Self::invalid("name", 0),
         }
     }
 }

@@ -106,6 +106,8 @@ pub mod filter;
 
 pub mod log;
 
+pub mod redact;
+
 pub mod chunk;
 
 pub mod dump;

@@ -73,6 +73,10 @@ pub struct kcap_report {
     pub reserved: u32,
     /// The first pages that could not be read.
     pub faults: [kcap_fault; KCAP_FAULTS],
+    /// Pages saved in this output of which something is hidden.
+    pub redacted_pages: u64,
+    /// Bytes hidden in them.
+    pub redacted_bytes: u64,
 }
 
 // SAFETY: `repr(C)`, begins with a `usize`, holds nothing but integers.
@@ -120,6 +124,8 @@ impl From<&Report> for kcap_report {
             fault_count,
             reserved: 0,
             faults,
+            redacted_pages: report.redacted_pages,
+            redacted_bytes: report.redacted_bytes,
         }
     }
 }

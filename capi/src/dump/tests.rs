@@ -156,6 +156,7 @@ fn chunks_give_the_same_bytes_as_steps() {
             find_zero: 0,
             fast: 0,
             reserved: 0,
+            redaction: null(),
         };
         assert_eq!(kcap_dumper_get_params(dumper, &raw mut params), KCAP_OK);
         let mut scratch = Memory::new(params.scratch_bytes as usize);

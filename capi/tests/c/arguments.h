@@ -185,6 +185,7 @@ static kcap_status object_of(kcap_object *object)
 }
 
 ONCE(kcap_encoded, encoded_of(made))
+ONCE(kcap_redaction, kcap_redaction_init(made, kcap_redaction_size(), NULL, 0, NULL, NULL, NULL, NULL, 0, NULL))
 ONCE(kcap_vmcoreinfo, vmcoreinfo_of(made))
 ONCE(kcap_image, image_of(made))
 ONCE(kcap_object, object_of(made))
