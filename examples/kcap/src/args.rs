@@ -1,5 +1,6 @@
 //! The command line.
 
+use core::ops::Range;
 use std::path::PathBuf;
 
 use clap::error::ErrorKind;
@@ -7,7 +8,7 @@ use clap::{Args, CommandFactory, Parser, Subcommand};
 
 use crate::load::args::{self as load, ExecArgs, LoadArgs, PlanArgs, StatusArgs, UnloadArgs};
 use crate::messages;
-use crate::numbers::{parse_number, parse_size};
+use crate::numbers::{parse_number, parse_range, parse_size};
 
 /// Saves, reads and inspects Linux crash dumps.
 ///
@@ -72,6 +73,10 @@ Dump level: the sum of what to leave out.
 A page is kept whenever its kind is in doubt. Less memory takes more passes over the
 input, never a temporary file; 1M is enough for any machine with pages of 4 KiB.
 
+What is hidden (--redact...) is so in the pages of the dump, in every format; which pages are
+kept does not change. The notes (the registers of each CPU, VMCOREINFO) are copied as they are.
+Nothing is saved if something to be hidden cannot be found.
+
 Examples:
   kcap dump -l -d 31 /proc/vmcore /var/crash/vmcore
   kcap dump -F -z -d 31 /proc/vmcore | ssh host 'cat > vmcore.flat'
@@ -132,12 +137,37 @@ pub(crate) struct DumpArgs {
     /// Write a report of the dump as JSON
     #[arg(long, value_name = "FILE")]
     pub(crate) report: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) redact: RedactArgs,
     /// A further part of the split set that is read (repeatable)
     #[arg(long = "input", value_name = "FILE")]
     pub(crate) inputs: Vec<PathBuf>,
     /// IN, then OUT; with --split several of them; with -F none
     #[arg(value_name = "FILE", required = true)]
     pub(crate) files: Vec<PathBuf>,
+}
+
+/// What a dump hides. Hidden bytes become `X`; the dump's log of erased data names them.
+#[derive(Debug, Args)]
+pub(crate) struct RedactArgs {
+    /// Hide physical memory: hexadecimal addresses, the end not included (repeatable)
+    #[arg(long, value_name = "START-END", value_parser = parse_range)]
+    pub(crate) redact: Vec<Range<u64>>,
+    /// Hide the physical memory that FILE lists: `start-end [name]` on each line, as for --redact
+    #[arg(long, value_name = "FILE")]
+    pub(crate) redact_file: Option<PathBuf>,
+    /// Hide each page frame whose bit is set in FILE: bit N % 8 (from the lowest) of byte N / 8 is frame N
+    #[arg(long, value_name = "FILE")]
+    pub(crate) redact_bitmap: Option<PathBuf>,
+    /// Hide a symbol of the kernel, or what stands at an address 0xADDR; LEN as for --memory (repeatable)
+    #[arg(long, value_name = "NAME[:LEN]")]
+    pub(crate) redact_symbol: Vec<String>,
+    /// System.map or a copy of /proc/kallsyms, for symbols and their lengths; without it VMCOREINFO is asked
+    #[arg(long, value_name = "FILE", requires = "redact_symbol")]
+    pub(crate) symbols: Option<PathBuf>,
+    /// Save the dump even if a symbol cannot be found, so that it is NOT hidden
+    #[arg(long)]
+    pub(crate) redact_found: bool,
 }
 
 impl Cli {

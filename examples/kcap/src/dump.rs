@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use host::{IfExists, Output};
 use page_filter::dump::{self, Format, Outcome, Split};
+use page_filter::redact::Redaction;
 use page_filter::{Kernel, Level};
 use vmcore_format::WriteAt;
 use vmcore_format::kdump::Compression;
@@ -16,6 +17,7 @@ use crate::facts::{Facts, input_json};
 use crate::input::{Opened, with_opened};
 use crate::messages::Messages;
 use crate::ranges::Ranges;
+use crate::redact::Secrecy;
 use crate::report::{self, Context, dump_error};
 use crate::save::{Readers, Saved, memory_size, save};
 use crate::sink::Sink;
@@ -114,17 +116,33 @@ fn run_opened(
     if let Some(Err(error)) = &kernel {
         messages.debug(error);
     }
+    let mut kernel = kernel.and_then(Result::ok);
+    let secrecy = match Secrecy::find(&args.redact, opened, kernel.as_mut(), messages) {
+        Ok(secrecy) => secrecy,
+        Err(failure) => {
+            sinks.into_iter().for_each(Sink::discard);
+            return Err(failure);
+        }
+    };
+    let mut slots = Vec::new();
+    let redaction = match secrecy.redaction(&mut slots) {
+        Ok(redaction) => redaction,
+        Err(failure) => {
+            sinks.into_iter().for_each(Sink::discard);
+            return Err(failure);
+        }
+    };
     let context = Context {
         args,
         outputs,
         input: input_json(opened),
         kernel: facts.json(),
         page_size: opened.machine.page_size.bytes(),
+        redaction,
         known: &known,
         opening: started.elapsed(),
     };
-    let mut kernel = kernel.and_then(Result::ok);
-    let (saved, result) = save_all(args, sinks, opened, kernel.as_mut(), messages);
+    let (saved, result) = save_all(args, sinks, opened, kernel.as_mut(), redaction, messages);
     let exit = *result.as_ref().unwrap_or(&Exit::Failed);
     if let Some(last) = saved.last() {
         report::print(&last.report, context.page_size, messages);
@@ -145,6 +163,7 @@ fn save_all(
     sinks: Vec<Sink>,
     opened: &mut Opened<'_>,
     mut kernel: Option<&mut Kernel>,
+    redaction: Redaction<'_>,
     messages: Messages,
 ) -> (Vec<Saved>, Result<Exit, Failure>) {
     let parts = u32::try_from(sinks.len()).unwrap_or(u32::MAX);
@@ -160,6 +179,7 @@ fn save_all(
             memory: &mut *opened.memory,
             lend_memory: &*opened.lend_memory,
             threads: args.threads(),
+            redaction,
         };
         let kernel = kernel.as_deref_mut();
         let one = save(opened.machine, kernel, readers, options, memory, &mut sink, messages);
@@ -213,6 +233,10 @@ fn end_output(sink: Sink, saved: &Saved, name: &str, messages: Messages) -> Resu
     }
     if report.incomplete {
         messages.error(format_args!("{name}: the input is incomplete, and so is the dump"));
+    }
+    if report.redacted_pages > 0 {
+        let (bytes, pages) = (report.redacted_bytes, report.redacted_pages);
+        messages.common(format_args!("{bytes} bytes in {pages} pages are hidden."));
     }
     if let Some(reason) = report.more_kept {
         let reason = words::reason(reason, report.findings.as_ref());

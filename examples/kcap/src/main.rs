@@ -19,6 +19,9 @@ mod sink;
 
 mod count;
 mod facts;
+mod symbols;
+
+mod redact;
 mod save;
 
 mod report;

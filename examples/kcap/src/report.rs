@@ -4,13 +4,16 @@ use core::time::Duration;
 use std::path::PathBuf;
 
 use page_filter::dump::{self, Format, Outcome};
+use page_filter::redact::Redaction;
 use page_filter::{Findings, PageKind};
 use serde_json::{Map, Value, json};
+use vmcore_format::PageSize;
 
 use crate::args::DumpArgs;
 use crate::count::{self, Extent};
 use crate::exit::Exit;
 use crate::messages::Messages;
+use crate::redact;
 use crate::save::Saved;
 use crate::words;
 
@@ -26,6 +29,7 @@ pub(crate) struct Context<'a> {
     /// The `kernel` object.
     pub(crate) kernel: Value,
     pub(crate) page_size: u64,
+    pub(crate) redaction: Redaction<'a>,
     /// The page frames that the machine had.
     pub(crate) known: &'a Extent,
     pub(crate) opening: Duration,
@@ -51,6 +55,7 @@ pub(crate) fn json(context: &Context<'_>, saved: &[Saved], exit: Exit) -> Value 
         "range_count": context.known.count,
         "holes": count::ranges_json(context.known.holes()),
         "faults": faults(saved),
+        "redacted": redacted(context, saved),
         "verdict": report.map(verdict),
         "outputs": outputs(context, saved),
         "phases": phases(context, saved),
@@ -104,6 +109,16 @@ fn pages(report: &dump::Report, saved: &[Saved], page_size: u64) -> Value {
         "zero": count::pages_json(sum(|report| report.zero), page_size),
         "lost": count::pages_json(sum(|report| report.lost), page_size),
     })
+}
+
+fn redacted(context: &Context<'_>, saved: &[Saved]) -> Option<Value> {
+    let sum = |count: fn(&dump::Report) -> u64| {
+        saved.iter().map(|saved| count(&saved.report)).fold(0, u64::saturating_add)
+    };
+    let (pages, bytes) = (sum(|report| report.redacted_pages), sum(|report| report.redacted_bytes));
+    let page_size = PageSize::new(context.page_size)?;
+    let any = !context.redaction.is_none();
+    any.then(|| redact::json(&context.redaction, pages, bytes, page_size))
 }
 
 fn faults(saved: &[Saved]) -> Value {
@@ -169,5 +184,9 @@ pub(crate) fn print(report: &dump::Report, page_size: u64, messages: Messages) {
     line("kept", report.kept, None);
     line("zero", report.zero, None);
     line("lost", report.lost, None);
+    if report.redacted_pages > 0 {
+        let (pages, bytes) = (report.redacted_pages, report.redacted_bytes);
+        messages.report(format_args!("{:<16}{pages:>12} pages {bytes:>8} bytes", "hidden in"));
+    }
     messages.report(format_args!("{:<16}{:>12} bytes", "written", report.written));
 }

@@ -4,6 +4,7 @@ use core::time::Duration;
 
 use host::{LendMemory, finish_on_threads};
 use page_filter::dump::{self, Dumper, Options, Outcome, Phase, Source};
+use page_filter::redact::Redaction;
 use page_filter::{Kernel, PhysMemory};
 use vmcore_format::WriteAt;
 
@@ -58,6 +59,8 @@ pub(crate) struct Readers<'r, 'a> {
     pub(crate) lend_memory: &'r LendMemory<'a>,
     /// How many threads there are, this one among them.
     pub(crate) threads: usize,
+    /// What is hidden of it.
+    pub(crate) redaction: Redaction<'r>,
 }
 
 /// Dumps the machine to `out` in `memory_size` bytes (more, if the caller did not choose them and they are too few).
@@ -71,14 +74,15 @@ pub(crate) fn save(
     messages: Messages,
 ) -> Result<Saved, dump::Error> {
     let mut words = workspace(memory_size)?;
+    let Readers { memory, lend_memory, threads, redaction } = readers;
     let mut dumper = Dumper::new(machine, kernel, options, &mut words)?;
+    dumper.redact(redaction)?;
     let mut phases = Phases { done: Vec::new(), now: None, messages };
     phases.enter(Phase::Scan);
     let mut told = |now: dump::Progress| {
         phases.enter(now.phase);
         phases.update(now.done, now.total);
     };
-    let Readers { memory, lend_memory, threads } = readers;
     let result = if threads > 1 {
         finish_on_threads(&mut dumper, memory, lend_memory, threads, out, &mut told)
     } else {
