@@ -8,6 +8,7 @@ mod kept;
 mod bytes;
 mod reading;
 mod debuggers;
+mod redaction;
 mod bad_input;
 mod qemu;
 
@@ -67,11 +68,12 @@ pub(crate) fn run(groups: &[&str]) -> Outcome<String> {
     let cases = cases()?;
     let checks = Checks::default();
     type Group = fn(&Checks, &Kcap, &[Case]) -> Outcome<()>;
-    let all: [(&str, Group); 6] = [
+    let all: [(&str, Group); 7] = [
         ("kept", kept::check),
         ("bytes", bytes::check),
         ("reading", reading::check),
         ("debuggers", debuggers::check),
+        ("redaction", redaction::check),
         ("bad-input", bad_input::check),
         ("qemu", qemu::check),
     ];
