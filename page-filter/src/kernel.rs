@@ -135,6 +135,11 @@ impl Kernel {
         self.paging.read(memory, addr, buf)
     }
 
+    /// Where the crashed kernel's names stand.
+    pub(crate) fn names_at(&self) -> Option<VirtAddr> {
+        self.uts_name
+    }
+
     /// The crashed kernel's names, from `init_uts_ns`; `None` where VMCOREINFO does not say where they stand
     /// (`OFFSET(uts_namespace.name)`, Linux 5.9) or they cannot be read.
     pub fn utsname(&mut self, memory: &mut dyn PhysMemory) -> Option<UtsName> {

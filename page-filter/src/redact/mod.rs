@@ -22,9 +22,9 @@ use core::fmt;
 use core::ops::Range;
 
 use vmcore_format::eraseinfo::EraseLine;
-use vmcore_format::{PageSize, PhysAddr};
+use vmcore_format::{PageSize, PhysAddr, VirtAddr};
 
-use crate::VirtFault;
+use crate::{Kernel, PhysMemory, VirtFault};
 
 /// What hidden bytes become: `X`, as with makedumpfile.
 pub const FILL: u8 = b'X';
@@ -77,6 +77,25 @@ impl<'a> Redaction<'a> {
             let place = |at: u64| usize::try_from(at.saturating_sub(addr.0)).unwrap_or(usize::MAX);
             bytes.get_mut(place(hidden.start)..place(hidden.end)).unwrap_or_default().fill(FILL);
         });
+    }
+
+    /// Overwrites what is secret of the bytes at the kernel's virtual address `addr`; all of them where it cannot be told.
+    pub(crate) fn hide_virt(
+        &self,
+        kernel: &mut Kernel,
+        memory: &mut dyn PhysMemory,
+        addr: VirtAddr,
+        bytes: &mut [u8],
+    ) {
+        let (page_size, mut at, mut rest) = (memory.page_size(), addr, bytes);
+        while !self.is_none() && !rest.is_empty() {
+            let Ok(mapping) = kernel.translate(memory, at) else { return rest.fill(FILL) };
+            let len = usize::try_from(mapping.len.max(1)).map_or(rest.len(), |len| len.min(rest.len()));
+            let (now, later) = rest.split_at_mut_checked(len).unwrap_or_default();
+            self.hide(mapping.phys, now, page_size);
+            at = VirtAddr(at.0.saturating_add(u64::try_from(len).unwrap_or(u64::MAX)));
+            rest = later;
+        }
     }
 
     /// Whether any of the `len` bytes at `addr` is secret.

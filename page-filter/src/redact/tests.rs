@@ -4,11 +4,11 @@ use std::string::String;
 use std::vec;
 use std::vec::Vec;
 
-use vmcore_format::{Endian, Layout, Pfn, VirtAddr};
+use vmcore_format::{Endian, Layout, Pfn};
 
 use super::*;
+use crate::Fault;
 use crate::test_machine::{IMAGE, LINEAR, TestMachine, TestMemory};
-use crate::{Fault, PhysMemory};
 
 const NO_PAGES: (u64, &[u8]) = (0, &[]);
 const KIB_4: PageSize = PageSize::KIB_4;

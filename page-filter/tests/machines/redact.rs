@@ -31,7 +31,9 @@ const ZERO: u64 = 0x100_c000;
 const FREE: u64 = 0x110_0000;
 
 fn machine() -> Machine {
-    let mut builder = Machine::x86_64(Era::V6_1).place(FREE / PAGE, Use::Free { order: 4 });
+    let mut builder = Machine::x86_64(Era::V6_1)
+        .ranges(&[(0x1000, 0x9_fc00), (0x10_0000, 0x180_0000)])
+        .place(FREE / PAGE, Use::Free { order: 4 });
     for pfn in 0x1000..0x1010 {
         builder = builder.place(pfn, Use::Kernel);
     }
@@ -376,6 +378,27 @@ fn ranges_that_have_no_memory_hide_nothing() {
     let (control, hidden) = (contents(&[control], form), contents(&[hidden.0], form));
     compare(&control, &hidden, &ranges, "no memory");
     assert_eq!(hidden.log.lines().count(), 3);
+}
+
+/// The header repeats the kernel's names: what is hidden of them is so there, too.
+#[test]
+fn the_header_shows_no_more_than_memory() {
+    let mut machine = machine();
+    let names = machine.symbol("init_uts_ns").unwrap() - machine.text_virt() + machine.text_phys();
+    let nodename = b"secret-host.example";
+    machine.poke(names + 65, nodename);
+    let file = machine.elf().to_vec();
+    let mut memory = KitMemory::new(&machine);
+    let form = Form { format: Format::Kdump, compression: Compression::Raw, flattened: false, split: None };
+    let mut slots = Vec::new();
+    let redaction = secrets(&mut slots, &[names + 65..names + 130]);
+    let expected = machine.read(names, 6 * 65);
+    let has = |file: &[u8]| file.windows(nodename.len()).any(|some| some == nodename);
+    let (control, _) = dump(&file, &mut memory, form, Redaction::NONE);
+    assert!(control[12..12 + 390] == expected && has(&control));
+    let (hidden, _) = dump(&file, &mut memory, form, redaction);
+    assert!(hidden[12..12 + 390] == [&expected[..65], &[FILL; 65], &expected[130..]].concat());
+    assert!(!has(&hidden));
 }
 
 #[test]

@@ -94,19 +94,25 @@ fn again(kcap: &Kcap, case: &Case, log: &str) -> Outcome<String> {
     Ok(String::new())
 }
 
-/// crash says of the dump with a hidden range what it says of the one without.
+/// crash says of the dump with a hidden range what it says of the one without, and that something was erased.
 fn crash(case: &Case, meta_package: &str) -> Outcome<String> {
     let vmlinux = Kernel::of(meta_package)?.vmlinux()?;
-    let says = |form: &str| -> Outcome<String> {
-        let commands = case.out("redact-crash.commands");
-        let says = ask_crash(&vmlinux, &[case.out(form)], "sys\nbt\nps\nquit\n", commands.as_ref())?;
-        Ok(says.lines().filter(|line| !line.contains("DUMPFILE")).map(|line| format!("{line}\n")).collect())
+    let asked = |form: &str, commands: &str| -> Outcome<String> {
+        ask_crash(&vmlinux, &[case.out(form)], commands, case.out("redact-crash.commands").as_ref())
     };
-    let expected = says("redact-control")?;
+    let says = |form: &str| -> Outcome<String> {
+        let says = asked(form, "sys\nbt\nps\nquit\n")?;
+        // The warning comes first.
+        let lines = says.lines().skip_while(|line| !line.contains("KERNEL:"));
+        Ok(lines.filter(|line| !line.contains("DUMPFILE")).map(|line| format!("{line}\n")).collect())
+    };
+    let expected = says("level-31")?;
     ensure(expected.contains("PANIC:"), || expected.clone())?;
     for form in ["redact-lzo", "redact-elf"] {
         let says = says(form)?;
         ensure(says == expected, || format!("{form}: other than of the dump without"))?;
+        let warning = asked(form, "quit\n")?;
+        ensure(warning.contains("Kernel data has been erased"), || format!("{form}: {warning}"))?;
     }
     Ok(format!("{} lines alike", expected.lines().count()))
 }

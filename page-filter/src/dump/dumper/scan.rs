@@ -2,6 +2,7 @@
 
 use core::mem;
 
+use vmcore_format::kdump::UtsName;
 use vmcore_format::{Pfn, WriteAt};
 
 use super::{Dumper, Pass, Round, Stage, Writer};
@@ -164,7 +165,7 @@ impl Dumper<'_> {
             self.segments = 0;
             return Ok(());
         }
-        if let Some(names) = self.kernel.as_deref_mut().and_then(|kernel| kernel.utsname(memory)) {
+        if let Some(names) = self.names(memory) {
             self.source.utsname = names;
         }
         let kept = self.report.kept;
@@ -200,6 +201,16 @@ impl Dumper<'_> {
         };
         self.phase = Phase::Write;
         Ok(())
+    }
+
+    /// The kernel's names for the header, as the dump shows them.
+    fn names(&mut self, memory: &mut dyn PhysMemory) -> Option<UtsName> {
+        let kernel = self.kernel.as_deref_mut()?;
+        let at = kernel.names_at()?;
+        let mut bytes = [0; UtsName::LEN];
+        kernel.read_virt(memory, at, &mut bytes).ok()?;
+        self.params.redaction.hide_virt(kernel, memory, at, &mut bytes);
+        Some(UtsName::from_bytes(bytes))
     }
 
     /// Whether what the filter found cannot be true. Then all is counted once more, without it.
