@@ -1,5 +1,6 @@
 extern crate std;
 
+use core::slice::from_ref;
 use std::string::String;
 use std::vec;
 use std::vec::Vec;
@@ -71,12 +72,12 @@ fn check(ranges: &[Range<u64>], (first, bits): (u64, &[u8])) {
 #[test]
 fn what_is_named_is_hidden_and_nothing_else() {
     check(&[], NO_PAGES);
-    check(&[0x1000..0x2000], NO_PAGES);
+    check(from_ref(&(0x1000..0x2000)), NO_PAGES);
     check(&[0x1ff0..0x2010, 0x5fff..0x6000, 0x7000..0x7001], NO_PAGES);
     // In any order, one inside the other, the same twice, past the end of memory and of all addresses.
     check(&[0x8000..0x8100, 0x1000..0x9000, 0x1000..0x1800, 0x2000..0x2001, 0x2000..0x2001, 0..8], NO_PAGES);
     check(&[0xfff0..u64::MAX, u64::MAX - 1..u64::MAX, 1 << 60..1 << 61], NO_PAGES);
-    check(&[0..u64::MAX], NO_PAGES);
+    check(from_ref(&(0..u64::MAX)), NO_PAGES);
 }
 
 #[test]

@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
+use std::slice::from_ref;
 
 use page_filter::dump::{Dumper, Error, Format, Options, Phase, Report, Source, Split};
 use page_filter::redact::{FILL, Redaction, Secret, SecretPages, Secrets};
@@ -150,7 +151,7 @@ struct Contents {
     log: String,
 }
 
-/// A kdump-compressed file of a 64-bit little-endian machine (makedumpfile's diskdump_mod.h, version 6).
+/// A kdump-compressed file of a 64-bit little-endian machine (makedumpfile's `diskdump_mod.h`, version 6).
 fn kdump(file: &[u8], codec: &str, contents: &mut Contents) {
     let block = number::<4>(file, 428) as usize;
     let (sub_blocks, bitmap_blocks) = (number::<4>(file, 432) as usize, number::<4>(file, 436) as usize);
@@ -391,7 +392,7 @@ fn the_header_shows_no_more_than_memory() {
     let mut memory = KitMemory::new(&machine);
     let form = Form { format: Format::Kdump, compression: Compression::Raw, flattened: false, split: None };
     let mut slots = Vec::new();
-    let redaction = secrets(&mut slots, &[names + 65..names + 130]);
+    let redaction = secrets(&mut slots, from_ref(&(names + 65..names + 130)));
     let expected = machine.read(names, 6 * 65);
     let has = |file: &[u8]| file.windows(nodename.len()).any(|some| some == nodename);
     let (control, _) = dump(&file, &mut memory, form, Redaction::NONE);
@@ -408,7 +409,7 @@ fn everything_can_be_hidden() {
     let mut memory = KitMemory::new(&machine);
     let form = Form { format: Format::Kdump, compression: Compression::Zlib, flattened: false, split: None };
     let mut slots = Vec::new();
-    let redaction = secrets(&mut slots, &[0..u64::MAX]);
+    let redaction = secrets(&mut slots, from_ref(&(0..u64::MAX)));
     let (hidden, report) = dump(&file, &mut memory, form, redaction);
     assert_eq!(report.redacted_pages, report.saved);
     let hidden = contents(&[hidden], form);
@@ -474,8 +475,8 @@ fn the_log_of_the_input_is_kept_and_continued() {
         (Vec::new(), String::new()),
     ];
     let (mut first, mut second) = (Vec::new(), Vec::new());
-    let one = secrets(&mut first, &[0x100_0000..0x100_0010]);
-    let two = secrets(&mut second, &[0x100_1000..0x100_1008]);
+    let one = secrets(&mut first, from_ref(&(0x100_0000..0x100_0010)));
+    let two = secrets(&mut second, from_ref(&(0x100_1000..0x100_1008)));
     for (extra_notes, before) in cases {
         let file = machine.elf_with(&ElfOptions { extra_notes, ..ElfOptions::default() }).to_vec();
         for format in [Format::Kdump, Format::Elf] {
