@@ -203,9 +203,12 @@ fn what_would_not_be_hidden_is_refused() {
     assert_eq!(init(secret(at, 8, 1, null()), null_mut(), null()), KCAP_ERR_NULL);
     assert_eq!(init(secret(1, 1, 0, c"a b".as_ptr()), kernel, null()), KCAP_ERR_INVALID);
     assert_eq!(init(secret(1, 1, 0, c"\xff".as_ptr()), kernel, null()), KCAP_ERR_INVALID);
-    assert_eq!(init(secret(1, 1, 0, null()), kernel, &raw const *&pages(null(), 0)), KCAP_ERR_NULL);
+    assert_eq!(init(secret(1, 1, 0, null()), kernel, core::ptr::from_ref(&pages(null(), 0))), KCAP_ERR_NULL);
     let bits = BITS.as_ptr();
-    assert_eq!(init(secret(1, 1, 0, null()), kernel, &raw const *&pages(bits, u64::MAX)), KCAP_ERR_INVALID);
-    assert_eq!(init(secret(1, 1, 0, null()), null_mut(), &raw const *&pages(bits, 0)), KCAP_OK);
+    assert_eq!(
+        init(secret(1, 1, 0, null()), kernel, core::ptr::from_ref(&pages(bits, u64::MAX))),
+        KCAP_ERR_INVALID
+    );
+    assert_eq!(init(secret(1, 1, 0, null()), null_mut(), core::ptr::from_ref(&pages(bits, 0))), KCAP_OK);
     assert!(kcap_redaction_size() >= Room::<kcap_redaction>::LEN && kcap_redaction_align() == 8);
 }
