@@ -278,6 +278,10 @@ fn without_readers_for_others_the_first_thread_does_all() {
     let mut kernel = Kernel::open(&info, machine, source.loads, &mut memory).unwrap();
     let mut words = vec![0; WORDS];
     let mut dumper = Dumper::new(source, Some(&mut kernel), options, &mut words).unwrap();
+    let mut slots = [Secret::EMPTY; 1];
+    let mut secrets = Secrets::new(&mut slots);
+    secrets.push(HIDDEN, "").unwrap();
+    dumper.redact(secrets.into_redaction(None)).unwrap();
     let mut out = Out::new();
     let mut phases = BTreeMap::new();
     let mut told = |progress: Progress| {
