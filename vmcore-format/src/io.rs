@@ -18,6 +18,12 @@ pub trait ReadAt {
     fn size(&self) -> Option<u64> {
         None
     }
+
+    /// The first place at or above `offset` where a byte may be other than zero: all before it read as zero. `offset`
+    /// itself where that is not known. A table with holes of terabytes costs no time then.
+    fn next_data(&self, offset: u64) -> u64 {
+        offset
+    }
 }
 
 /// Positional writes to a file, a block device or memory.
@@ -31,6 +37,12 @@ pub trait WriteAt {
     /// Whether an offset may be written a second time. A stream cannot: what was sent is gone.
     fn can_rewrite(&self) -> bool {
         true
+    }
+
+    /// Whether bytes that are never written read as zero between those that are, as in a new file. A writer may then
+    /// leave out what is zero. A device has its old bytes there, and a stream has none.
+    fn starts_as_zeros(&self) -> bool {
+        false
     }
 
     /// Returns when everything written so far is on stable storage.
@@ -65,6 +77,10 @@ impl<T: ReadAt + ?Sized> ReadAt for &T {
     fn size(&self) -> Option<u64> {
         (**self).size()
     }
+
+    fn next_data(&self, offset: u64) -> u64 {
+        (**self).next_data(offset)
+    }
 }
 
 impl<T: WriteAt + ?Sized> WriteAt for &mut T {
@@ -74,6 +90,10 @@ impl<T: WriteAt + ?Sized> WriteAt for &mut T {
 
     fn can_rewrite(&self) -> bool {
         (**self).can_rewrite()
+    }
+
+    fn starts_as_zeros(&self) -> bool {
+        (**self).starts_as_zeros()
     }
 
     fn sync(&mut self) -> Result<(), i32> {

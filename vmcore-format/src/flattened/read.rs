@@ -187,6 +187,12 @@ impl<R: ReadAt + ?Sized> ReadAt for Flattened<'_, R> {
     fn size(&self) -> Option<u64> {
         Some(self.size)
     }
+
+    fn next_data(&self, offset: u64) -> u64 {
+        let first = self.extents.partition_point(|extent| extent.end <= offset);
+        let next = self.extents.get(first).map_or(self.size, |extent| extent.start);
+        next.max(offset)
+    }
 }
 
 /// Splits the first `len` bytes off `rest`.
