@@ -8,6 +8,8 @@ use vmcore_format::END_OF_FILE;
 pub const EIO: i32 = 5;
 /// Cannot allocate memory.
 pub const ENOMEM: i32 = 12;
+/// No such address: what `lseek` says where only a hole follows.
+pub(crate) const ENXIO: i32 = 6;
 /// Invalid argument.
 pub(crate) const EINVAL: i32 = 22;
 /// No space left on device.

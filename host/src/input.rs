@@ -7,8 +7,8 @@ use std::path::Path;
 
 use vmcore_format::ReadAt;
 
-use crate::errno::{EIO, code_of};
-use crate::syscall::is_in_proc;
+use crate::errno::{EIO, ENXIO, code_of};
+use crate::syscall::{is_in_proc, next_data};
 use crate::windows::{Missing, Windows};
 
 /// A regular file, a block device or `/proc/vmcore`, read at any offset. `/proc/vmcore` is mapped, where it can be.
@@ -67,6 +67,18 @@ impl ReadAt for Input {
     fn size(&self) -> Option<u64> {
         self.size
     }
+
+    fn next_data(&self, offset: u64) -> u64 {
+        if self.windows.is_some() {
+            return offset;
+        }
+        let end = self.size.unwrap_or(offset);
+        let found = match next_data(&self.file, offset) {
+            Err(ENXIO) => end,
+            found => found.unwrap_or(offset),
+        };
+        found.max(offset)
+    }
 }
 
 #[cfg(test)]
@@ -89,6 +101,21 @@ mod tests {
         assert_eq!(&buf, b"6789");
         assert_eq!(input.read_at(7, &mut buf), Err(END_OF_FILE));
         assert_eq!(input.read_at(u64::MAX, &mut buf), Err(crate::errno::EINVAL));
+    }
+
+    #[test]
+    fn holes_are_passed_over() {
+        let path = std::env::temp_dir().join(format!("kcapture-holes-{}", std::process::id()));
+        let file = File::create(&path).unwrap();
+        file.write_all_at(b"x", 1 << 30).unwrap();
+        file.set_len(1 << 40).unwrap();
+        let input = Input::open(&path).unwrap();
+        fs::remove_file(&path).unwrap();
+        // A file system without holes answers with what was asked.
+        assert!([0, 1 << 30].contains(&input.next_data(0)));
+        assert_eq!(input.next_data(1 << 30), 1 << 30);
+        assert!([1 << 35, 1 << 40].contains(&input.next_data(1 << 35)));
+        assert!(input.next_data(1 << 41) >= 1 << 41);
     }
 
     #[test]

@@ -161,6 +161,10 @@ impl WriteAt for Output {
         Ok(())
     }
 
+    fn starts_as_zeros(&self) -> bool {
+        self.is_regular
+    }
+
     fn sync(&mut self) -> Result<(), i32> {
         if self.is_synced {
             return Ok(());

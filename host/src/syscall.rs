@@ -119,6 +119,15 @@ pub(crate) fn start_writeback(file: &File, offset: u64, len: u64) -> Result<(), 
     checked(c_long::from(result))
 }
 
+/// The first place at or above `offset` that is not in a hole of the file, `ENXIO` where nothing but a hole follows.
+pub(crate) fn next_data(file: &File, offset: u64) -> Result<u64, i32> {
+    let offset = libc::off64_t::try_from(offset).map_err(|_| EINVAL)?;
+    // SAFETY: takes numbers alone; the descriptor is open as long as `file` is borrowed. The position that it moves is
+    // used by nobody: all reads say where they start.
+    let found = unsafe { libc::lseek64(file.as_raw_fd(), offset, libc::SEEK_DATA) };
+    u64::try_from(found).map_err(|_| io::Error::last_os_error().raw_os_error().unwrap_or(EINVAL))
+}
+
 /// Whether `file` is on a file system that lives in memory (`tmpfs`).
 pub(crate) fn is_in_memory(file: &File) -> bool {
     const TMPFS_MAGIC: u64 = 0x0102_1994;

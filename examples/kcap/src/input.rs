@@ -46,6 +46,13 @@ impl ReadAt for View<'_> {
             Self::Flattened(stream) => stream.size(),
         }
     }
+
+    fn next_data(&self, offset: u64) -> u64 {
+        match self {
+            Self::Plain(input) => input.next_data(offset),
+            Self::Flattened(stream) => stream.next_data(offset),
+        }
+    }
 }
 
 /// A dump, open.
@@ -133,7 +140,8 @@ pub(crate) fn with_opened<R>(
     }
     let mut loads = load_table(path, first)?;
     let elf = ElfCore::open(first, &mut loads).map_err(failure)?;
-    let mut slots = vec![LoadSlot::default(); elf.loads().len()];
+    let entries = u64::try_from(elf.loads().len()).unwrap_or(u64::MAX);
+    let mut slots = table(entries, None, path, LoadSlot::default())?;
     let mut machine = Source::of_elf(&elf, &mut text).map_err(failure)?;
     machine.incomplete |= cut_off;
     let memory = ElfMemory::new(first, elf.loads(), &mut slots, machine.page_size).map_err(failure)?;
@@ -163,7 +171,7 @@ fn load_table(path: &Path, input: &View<'_>) -> Result<Vec<ProgramHeader>, Failu
         Err(error) => return Err(Failure::in_file(path, error)),
         Ok(_) => 0,
     };
-    Ok(vec![ProgramHeader::default(); table_len(needed, input.size(), path)?])
+    table(needed, input.size(), path, ProgramHeader::default())
 }
 
 /// Opens each file.
@@ -193,28 +201,36 @@ pub(crate) fn views<'a>(
 }
 
 fn extent_table(path: &Path, input: &Input) -> Result<Vec<Extent>, Failure> {
-    let mut table = Vec::new();
     if !is_flattened(input) {
-        return Ok(table);
+        return Ok(Vec::new());
     }
+    let mut extents = Vec::new();
     // The first answer may leave out the room for records that overlap; the second does not.
     for _ in 0..3 {
-        match Flattened::open(input, &mut table) {
+        match Flattened::open(input, &mut extents) {
             Err(Error::BufferTooSmall { needed }) => {
-                table.resize(table_len(needed, input.size(), path)?, Extent::EMPTY);
+                extents = table(needed, input.size(), path, Extent::EMPTY)?;
             }
             _ => break,
         }
     }
-    Ok(table)
+    Ok(extents)
 }
 
-/// The length of a table for what `needed` says: no more entries than a file of `size` bytes can have.
-fn table_len(needed: u64, size: Option<u64>, path: &Path) -> Result<usize, Failure> {
+/// A table of `needed` entries: no more than a file of `size` bytes can have, and than there is memory for.
+fn table<T: Clone>(needed: u64, size: Option<u64>, path: &Path, empty: T) -> Result<Vec<T>, Failure> {
     // An entry stands for at least 16 bytes of the file, overlapping ones for a third of that.
     let most = size.unwrap_or(u64::MAX) / 5;
     let len = usize::try_from(needed).ok().filter(|_| needed <= most);
-    len.ok_or_else(|| Failure::new(format!("{}: {needed} entries cannot be in this file", path.display())))
+    let len = len.ok_or_else(|| {
+        Failure::new(format!("{}: {needed} entries cannot be in this file", path.display()))
+    })?;
+    let mut table = Vec::new();
+    table.try_reserve_exact(len).map_err(|_| {
+        Failure::new(format!("{}: no memory for a table of {needed} entries", path.display()))
+    })?;
+    table.resize(len, empty);
+    Ok(table)
 }
 
 /// Whether the content starts as an ELF file does.

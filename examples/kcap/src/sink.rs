@@ -92,6 +92,13 @@ impl WriteAt for Sink {
         }
     }
 
+    fn starts_as_zeros(&self) -> bool {
+        match self {
+            Self::File(output) => output.starts_as_zeros(),
+            Self::Stream(writer) => writer.starts_as_zeros(),
+        }
+    }
+
     fn sync(&mut self) -> Result<(), i32> {
         match self {
             Self::File(output) => output.sync(),
