@@ -25,6 +25,10 @@ use crate::{Kernel, Level, PageKind, PhysMemory};
 /// The highest `max_mapnr`: 52 bits of physical address in pages of 4 KiB.
 const MOST_FRAMES: u64 = 1 << 40;
 
+/// The most page frames of memory, in pages of 4 KiB 256 TiB: four times the largest machine. Each takes a bit of the
+/// output and a moment to pass over, also where nothing but a number in the input says that it is there.
+const MOST_KNOWN: u64 = 1 << 36;
+
 /// What to do next.
 #[derive(Debug, Clone, Copy)]
 pub enum Next {
@@ -138,10 +142,10 @@ impl<'a> Dumper<'a> {
     ///
     /// # Errors
     /// - [`Error::BufferTooSmall`] with the number of words needed;
-    /// - [`Error::Unsupported`]: more than 2^40 page frames ([`Field::MaxMapnr`]); a split that is not one, or of an ELF
+    /// - [`Error::Unsupported`]: page frames above 2^40 ([`Field::MaxMapnr`]); a split that is not one, or of an ELF
     ///   core ([`Field::Split`]).
     pub fn new(
-        source: Source<'a>,
+        mut source: Source<'a>,
         kernel: Option<&'a mut Kernel>,
         options: Options,
         words: &'a mut [u64],
@@ -155,6 +159,10 @@ impl<'a> Dumper<'a> {
             return Err(Error::Unsupported { field: Field::Split, value: parts.into() });
         }
         let kdump = options.format == Format::Kdump;
+        if kdump {
+            // The format has no way to say that there is no memory at all.
+            source.end = source.end.max(Pfn(1));
+        }
         let mut params = EncodeParams {
             page_size: source.page_size,
             compression: if kdump { options.compression } else { Compression::Raw },
@@ -235,8 +243,10 @@ impl<'a> Dumper<'a> {
     /// Chunks may be handed out before earlier ones are committed; the output does not depend on how many are.
     ///
     /// # Errors
-    /// [`Error::OutOfOrder`] while spans of [`next_scan`](Self::next_scan) are not committed, those of `out`, of the tables of page frames, and values that the output's format cannot hold. None can be
-    /// retried.
+    /// [`Error::OutOfOrder`] while spans of [`next_scan`](Self::next_scan) are not committed, those of `out`, of the
+    /// tables of page frames, and values that the output's format cannot hold; [`Error::Unsupported`]
+    /// ([`Field::MaxMapnr`]) for more than 2^36 page frames of memory, and for memory above frame 2^35 where `out` has to
+    /// be told of holes byte by byte ([`WriteAt::starts_as_zeros`]). None can be retried.
     pub fn next_chunk(&mut self, memory: &mut dyn PhysMemory, out: &mut dyn WriteAt) -> Result<Next, Error> {
         match (self.phase, self.stage) {
             (Phase::Written | Phase::Finished, _) => return Ok(Next::Done),
@@ -244,7 +254,7 @@ impl<'a> Dumper<'a> {
             (Phase::Write, Stage::Select(start)) if start >= self.frames.end() => {
                 return self.end_round(out);
             }
-            (Phase::Write, Stage::Select(start)) => self.select(start, memory)?,
+            (Phase::Write, Stage::Select(start)) => self.select(start, memory, out)?,
             (Phase::Write, Stage::Ready) => self.write_bitmaps(out)?,
             (Phase::Write, Stage::HandOut(from)) => {
                 let next = if let Writer::Kdump(_) = self.writer {

@@ -5,12 +5,15 @@ use core::ops::Range;
 use vmcore_format::kdump::{
     Abi, Compression, DiskDumpHeader, Geometry, PageDesc, Region, Status, SubHeader, Timestamp,
 };
-use vmcore_format::{Pfn, WriteAt};
+use vmcore_format::{Field, Pfn, WriteAt};
 
 use super::chunk::{Chunk, Encoded, EncodedPage};
 use super::workspace::{DATA_RECORD, TABLES_RECORD};
 use super::{Buffer, Error, Frames, Options, Source};
 use crate::Level;
+
+/// The highest `max_mapnr` where each bit of the bitmaps is written, those of holes among them: 4 GiB for each bitmap.
+const MOST_WRITTEN: u64 = 1 << 35;
 
 /// Writes a kdump-compressed file, version 6.
 ///
@@ -48,6 +51,9 @@ impl<'a> KdumpWriter<'a> {
         if !out.can_rewrite() {
             tables.limit(TABLES_RECORD);
             data.limit(DATA_RECORD);
+        }
+        if source.end.0 > MOST_WRITTEN && !out.starts_as_zeros() {
+            return Err(Error::Unsupported { field: Field::MaxMapnr, value: source.end.0 });
         }
         let abi = Abi::of_machine(source.machine_layout(), source.e_machine);
         let notes_len = source.notes.size()?;
@@ -231,16 +237,13 @@ pub(super) fn copy_notes(
     out: &mut dyn WriteAt,
 ) -> Result<u64, Error> {
     let mut bytes = [0; 1024];
-    let mut done = 0_u64;
-    loop {
-        let len = source.notes.read(done, &mut bytes)?;
-        let at = offset.saturating_add(done);
-        if len == 0 {
-            return Ok(at);
-        }
-        to.put(at, bytes.get(..len).unwrap_or_default(), out)?;
-        done = done.saturating_add(u64::try_from(len).unwrap_or(0));
-    }
+    let mut at = offset;
+    source.notes.for_each(&mut bytes, |piece| {
+        to.put(at, piece, out)?;
+        at = at.saturating_add(u64::try_from(piece.len()).unwrap_or(0));
+        Ok::<_, Error>(())
+    })?;
+    Ok(at)
 }
 
 fn headers(

@@ -27,9 +27,29 @@ pub enum NoteBytes<'a> {
     Region(&'a dyn ReadAt, NoteRegion),
 }
 
+/// The most notes that are looked at: Linux has one for each CPU (8192 at most, `CONFIG_NR_CPUS`) and a few more.
+const MOST_NOTES: usize = 1 << 16;
+
+/// The most bytes of notes in a file whose size is not known.
+const MOST_NOTE_BYTES: u64 = 1 << 30;
+
 impl NoteBytes<'_> {
-    /// The regions, in order.
+    /// The regions, in order, each cut to what the file can hold. Together they are no longer than the file, however many
+    /// of them share its bytes.
     fn regions(&self) -> impl Iterator<Item = Result<(&dyn ReadAt, NoteRegion), Error>> {
+        let mut budget = None;
+        self.all_regions().map(move |region| {
+            let (file, region) = region?;
+            let size = file.size();
+            let left = budget.get_or_insert(size.unwrap_or(MOST_NOTE_BYTES));
+            let room = size.unwrap_or(u64::MAX).saturating_sub(region.offset);
+            let len = region.len.min(room).min(*left);
+            *left = left.saturating_sub(len);
+            Ok((file, NoteRegion { len, ..region }))
+        })
+    }
+
+    fn all_regions(&self) -> impl Iterator<Item = Result<(&dyn ReadAt, NoteRegion), Error>> {
         let (core, region) = match self {
             Self::None => (None, None),
             Self::Elf(core) => (Some(core), None),
@@ -41,7 +61,7 @@ impl NoteBytes<'_> {
         of_core.chain(region)
     }
 
-    /// The size of all notes, in bytes.
+    /// The size of all notes, in bytes; no more than the input's, where that is known.
     ///
     /// # Errors
     /// Those of reading the program headers.
@@ -49,22 +69,29 @@ impl NoteBytes<'_> {
         self.regions().try_fold(0_u64, |sum, region| Ok(sum.saturating_add(region?.1.len)))
     }
 
-    /// Fills the start of `buf` with the bytes that start `offset` bytes into the notes; their number, 0 at the end.
-    pub(super) fn read(&self, offset: u64, buf: &mut [u8]) -> Result<usize, Error> {
-        let mut skip = offset;
+    /// Hands out all bytes in pieces that fit in `buf`, in order. What cannot be read is zero: it ends its region.
+    pub(super) fn for_each<E: From<Error>>(
+        &self,
+        buf: &mut [u8],
+        mut put: impl FnMut(&[u8]) -> Result<(), E>,
+    ) -> Result<(), E> {
         for region in self.regions() {
             let (file, region) = region?;
-            let Some(left) = region.len.checked_sub(skip).filter(|&left| left > 0) else {
-                skip = skip.saturating_sub(region.len);
-                continue;
-            };
-            let len = usize::try_from(left).unwrap_or(usize::MAX).min(buf.len());
-            let (part, _) = buf.split_at_mut(len);
-            let at = region.offset.saturating_add(skip);
-            file.read_at(at, part).map_err(|code| Error::Io { code })?;
-            return Ok(len);
+            let mut done = 0_u64;
+            while done < region.len {
+                let left = usize::try_from(region.len.saturating_sub(done)).unwrap_or(usize::MAX);
+                let (part, _) = buf.split_at_mut(left.min(buf.len()));
+                if part.is_empty() {
+                    return Err(Error::BufferTooSmall { needed: 1 }.into());
+                }
+                if file.read_at(region.offset.saturating_add(done), part).is_err() {
+                    part.fill(0);
+                }
+                put(part)?;
+                done = done.saturating_add(u64::try_from(part.len()).unwrap_or(u64::MAX));
+            }
         }
-        Ok(0)
+        Ok(())
     }
 }
 
@@ -183,19 +210,25 @@ impl<'a> Source<'a> {
     ///
     /// # Errors
     /// [`Error::BufferTooSmall`] if `text` (bytes) cannot hold the VMCOREINFO; those of reading program headers. Notes that
-    /// are corrupt end their region.
+    /// are corrupt end their region, a VMCOREINFO that cannot be read is none, and 65536 notes are enough.
     pub fn with_notes(mut self, text: &'a mut [u8]) -> Result<Self, Error> {
         let mut found = None;
-        let mut before = 0_u64;
+        let (mut before, mut seen) = (0_u64, 0_usize);
         for region in self.notes.regions() {
             let (file, region) = region?;
-            for note in Notes::new(file, region, self.layout.endian).map_while(Result::ok) {
+            let notes = Notes::new(file, region, self.layout.endian).map_while(Result::ok);
+            for note in notes.take(MOST_NOTES.saturating_sub(seen)) {
+                seen = seen.saturating_add(1);
                 match note.kind() {
                     NoteKind::Prstatus => self.nr_cpus = self.nr_cpus.saturating_add(1),
                     NoteKind::VmcoreInfo if found.is_none() => {
-                        let len = note.read_desc(file, text)?.len();
                         let in_region = note.desc_offset.saturating_sub(region.offset);
-                        found = Some((before.saturating_add(in_region), len));
+                        match note.read_desc(file, text) {
+                            Ok(desc) => found = Some((before.saturating_add(in_region), desc.len())),
+                            Err(error @ Error::BufferTooSmall { .. }) => return Err(error),
+                            // It cannot be read: a reason to keep all pages, and none to have no dump.
+                            Err(_) => {}
+                        }
                     }
                     _ => {}
                 }

@@ -2,9 +2,9 @@
 
 use core::mem;
 
-use vmcore_format::{Pfn, WriteAt};
+use vmcore_format::{Field, Pfn, WriteAt};
 
-use super::{Dumper, Pass, Round, Stage, Writer};
+use super::{Dumper, MOST_KNOWN, Pass, Round, Stage, Writer};
 use crate::dump::elf::ElfWriter;
 use crate::dump::extent::{Extent, Extents};
 use crate::dump::kdump::KdumpWriter;
@@ -34,6 +34,7 @@ impl Dumper<'_> {
     /// The span after those that were handed out. Holes take no time, however large they are.
     pub(super) fn next_span(&mut self, memory: &mut dyn PhysMemory) -> Result<Option<Span>, Error> {
         let end = self.frames.end();
+        self.check_known(memory)?;
         let first = if self.pass.next < end { self.after_hole(self.pass.next, memory)? } else { end };
         let most = self.scan_params.span_frames().min(self.frames.room());
         let last = first.saturating_add(most.saturating_sub(first.checked_rem(most).unwrap_or(0)));
@@ -47,6 +48,15 @@ impl Dumper<'_> {
             carry,
         };
         Ok((first < end).then_some(span))
+    }
+
+    /// Refuses more memory than a machine can have, before it is gone through.
+    fn check_known(&self, memory: &mut dyn PhysMemory) -> Result<(), Error> {
+        let next = memory.next_known(Pfn(self.pass.next)).map_err(Error::Frames)?;
+        let frames = next.map_or(0, |run| run.end.0.min(self.frames.end()).saturating_sub(run.start.0));
+        let value = self.report.known.saturating_add(frames);
+        let too_many = Error::Unsupported { field: Field::MaxMapnr, value };
+        if value > MOST_KNOWN { Err(too_many) } else { Ok(()) }
     }
 
     /// Takes in the bitmaps of a span that was scanned elsewhere.
@@ -84,10 +94,16 @@ impl Dumper<'_> {
     }
 
     /// Finds which frames of a slice are to be written, unless that is remembered.
-    pub(super) fn select(&mut self, start: u64, memory: &mut dyn PhysMemory) -> Result<(), Error> {
-        // A bitmap is written of holes, too; segments are not.
+    pub(super) fn select(
+        &mut self,
+        start: u64,
+        memory: &mut dyn PhysMemory,
+        out: &dyn WriteAt,
+    ) -> Result<(), Error> {
+        // A bitmap has holes, too, and the output may have to be told; segments have none.
         let elf = self.report.options.format == Format::Elf;
-        let start = if elf { self.after_hole(start, memory)? } else { start };
+        let skips = elf || out.starts_as_zeros();
+        let start = if skips { self.after_hole(start, memory)? } else { start };
         let most = if elf { self.scan_params.span_frames() } else { u64::MAX };
         self.frames.go_to(start, most);
         self.stage = Stage::Ready;
