@@ -13,9 +13,12 @@ mod kit;
 #[path = "../../examples/scan/simulated.rs"]
 mod simulated;
 
+mod corpus;
 mod damaged_files;
 mod dump;
+mod golden;
 mod hostile;
+mod injection;
 mod kinds;
 mod large;
 mod printk;
