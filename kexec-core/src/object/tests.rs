@@ -316,6 +316,16 @@ fn any_changed_byte_is_linked_or_refused() {
 }
 
 #[test]
+fn every_field_with_every_extreme_is_linked_or_refused() {
+    for machine in [22, 21, 62, 183, 243] {
+        let bytes = object(machine, (0, 1, 1, 0));
+        let mut refused = 0;
+        testkit::sweep(&bytes, 0..bytes.len(), |_, damaged| refused += u32::from(try_all(damaged).is_err()));
+        assert!(refused > 1000, "{machine}: {refused}");
+    }
+}
+
+#[test]
 fn hostile_headers() {
     let good = object(62, (0, 1, 1, 0));
     assert!(link(62, (0, 1, 1, 0)).is_ok());
