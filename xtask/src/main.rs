@@ -20,6 +20,7 @@ mod objects;
 mod header;
 mod capi;
 mod deb;
+mod hostile;
 mod bench;
 mod demo;
 mod test;
@@ -46,6 +47,7 @@ cargo xtask TASK
                     tests, baremetal, examples, crash
   capi --write      write its lists of symbols and of layouts
   capi --install PREFIX [LIBDIR]  build it, and put library, header and kcapture.pc below PREFIX (and below DESTDIR)
+  hostile           give every case of the hostile corpus to every command of kcap, within limits of memory and time
   deb               build the Debian packages, and a program with what is in them
   bench [ROUNDS]    measure kcap and makedumpfile side by side on real vmcores; write docs/performance.md
   packages          check that the system packages of the tasks are there; install what is missing
@@ -77,6 +79,7 @@ fn task(arguments: &[&str]) -> Outcome<()> {
         ["capi", "--write"] => capi::write_symbols(),
         ["capi", "--install", words @ ..] => capi::install(words),
         ["capi", names @ ..] => capi::check(names),
+        ["hostile"] => hostile::run_all(),
         ["deb"] => deb::build(),
         ["bench"] => bench::run("9"),
         ["bench", rounds] => bench::run(rounds),

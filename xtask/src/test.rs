@@ -5,8 +5,8 @@ use std::time::Instant;
 
 use crate::run::{Outcome, command, run};
 use crate::{
-    capi, deb, fastboot, header, layers, load, objects, oracles, packages, purgatory, purgatory_run, targets,
-    vmcore,
+    capi, deb, fastboot, header, hostile, layers, load, objects, oracles, packages, purgatory, purgatory_run,
+    targets, vmcore,
 };
 
 const FREESTANDING: &str = "x86_64-unknown-none";
@@ -23,6 +23,7 @@ const STAGES: &[(&str, Stage)] = &[
     ("layers", || layers::check().map(nothing)),
     ("clippy", || clippy().map(nothing)),
     ("unit tests", || unit_tests().map(nothing)),
+    ("the hostile corpus", || hostile::run_all().map(nothing)),
     ("libraries without an operating system", || freestanding().map(nothing)),
     ("unit tests on a big-endian machine", || big_endian().map(nothing)),
     ("the purgatory's object", || purgatory::run_task(false).map(nothing)),

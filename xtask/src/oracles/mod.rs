@@ -9,6 +9,7 @@ mod bytes;
 mod reading;
 mod debuggers;
 mod bad_input;
+mod faults;
 mod qemu;
 
 pub(crate) use checks::script;
@@ -67,12 +68,13 @@ pub(crate) fn run(groups: &[&str]) -> Outcome<String> {
     let cases = cases()?;
     let checks = Checks::default();
     type Group = fn(&Checks, &Kcap, &[Case]) -> Outcome<()>;
-    let all: [(&str, Group); 6] = [
+    let all: [(&str, Group); 7] = [
         ("kept", kept::check),
         ("bytes", bytes::check),
         ("reading", reading::check),
         ("debuggers", debuggers::check),
         ("bad-input", bad_input::check),
+        ("faults", faults::check),
         ("qemu", qemu::check),
     ];
     if let Some(unknown) = groups.iter().find(|name| !all.iter().any(|(known, _)| known == *name)) {
