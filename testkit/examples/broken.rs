@@ -16,7 +16,7 @@ fn main() -> std::io::Result<()> {
         .build();
     write(folder.join("vmcore"), machine.elf().to_vec())?;
     let pfns = machine.pfns();
-    for (number, every) in [1, 2, 3, 5, 7, 31, 256, 2000].into_iter().enumerate() {
+    for (number, every) in [1, 2, 3, 5, 7, 31, 256, 1000].into_iter().enumerate() {
         let mut kdump = kdump_of(&machine, 0);
         kdump.codec = Codec::Mixed;
         kdump.lost = pfns.iter().copied().skip(every - 1).step_by(every).collect();

@@ -151,7 +151,7 @@ fn drive(mut dumper: Dumper<'_>, memory: &mut dyn PhysMemory, out: &mut dyn Writ
             let encoded = encode_chunk(&params, &chunk, memory, &mut scratch, &mut bytes).unwrap();
             under_way.push_back((chunk, encoded, bytes));
         }
-        let all = matches!(next, Next::Wait | Next::Done);
+        let all = !matches!(next, Next::Chunk(_) | Next::Again(_));
         while under_way.len() >= if all { 1 } else { drive.chunks } {
             let (chunk, encoded, bytes) = under_way.pop_front().unwrap();
             dumper.commit_chunk(&chunk, &encoded, &bytes, out).unwrap();
