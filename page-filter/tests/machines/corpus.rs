@@ -178,7 +178,7 @@ fn dump(case: &HostileDump, number: usize, pages: Option<Pages>) -> Result<(), S
             with_opened(parts, |Opened { source, kernel, memory }| {
                 let mut words = vec![0; 1 << 17];
                 let mut dumper = Dumper::new(source, kernel, options, &mut words)?;
-                for _ in 0..100_000 {
+                for _ in 0..400_000 {
                     if dumper.step(memory, &mut out)?.phase == Phase::Finished {
                         return Ok(true);
                     }
