@@ -20,6 +20,8 @@
 #[cfg(test)]
 extern crate std;
 
+mod sort;
+
 mod addr;
 mod error;
 mod io;
@@ -42,3 +44,4 @@ pub use addr::{PageSize, Pfn, PhysAddr, VirtAddr};
 pub use error::{Error, Field};
 pub use io::{END_OF_FILE, ReadAt, WriteAt};
 pub use layout::{Class, Endian, Layout};
+pub use sort::sort_by_key;

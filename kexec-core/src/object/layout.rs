@@ -4,6 +4,7 @@ use super::elf::{File, SHF_COMPRESSED, SHF_EXECINSTR, SHF_TLS, SHN_ABS, SHN_LORE
 use super::{MAX_SECTIONS, Place, link};
 use crate::{Error, Field};
 use heapless::Vec;
+use vmcore_format::sort_by_key;
 
 /// What an object needs of the memory that it runs in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,7 +58,7 @@ impl Sections {
         }
         sections.file_len = end;
         sections.mem_len = sections.append(file, end, false)?;
-        sections.placed.sort_unstable_by_key(|placed| placed.index);
+        sort_by_key(&mut sections.placed, |placed| placed.index);
         Ok(sections)
     }
 

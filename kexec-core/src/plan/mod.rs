@@ -166,12 +166,14 @@ impl<'a> Plan<'a> {
 
     /// Checks the plan as the running kernel will check it.
     fn check(&self) -> Result<(), PlanError> {
+        let mut extents: Vec<Extent, SEGMENT_MAX> = Vec::new();
         for segment in &self.segments {
             if let Source::Input(bytes) = segment.source {
                 self.no_elf_magic(segment.kind, bytes)?;
             }
+            let count = len_of(SEGMENT_MAX).saturating_add(1);
+            extents.push(segment.extent).map_err(|_| Refusal::TooManySegments { count })?;
         }
-        let extents: Vec<Extent, SEGMENT_MAX> = self.segments.iter().map(|segment| segment.extent).collect();
         let image = check::Image { entry: self.places.entry, flags: self.flags(), segments: &extents };
         let running = &self.request.running;
         let kernel = check::Kernel {

@@ -8,7 +8,7 @@ use super::detect::{self, Headers};
 use super::geometry::Geometry;
 use super::header::{DiskDumpHeader, block_size_offset};
 use super::sub_header::{Region, SubHeader};
-use crate::{Error, Field, Pfn, ReadAt};
+use crate::{Error, Field, Pfn, ReadAt, sort_by_key};
 
 /// One file: a whole dump, or a part of a split set.
 #[derive(Clone, Copy)]
@@ -119,7 +119,7 @@ pub(super) fn open_set(parts: &mut [Part<'_>], gaps: bool) -> Result<Set, Error>
         }
         set.header.status.0 |= other.header.status.0;
     }
-    parts.sort_unstable_by_key(|part| part.pfns);
+    sort_by_key(parts, |part| part.pfns);
     check_ranges(parts, &set, gaps)?;
     Ok(set)
 }
