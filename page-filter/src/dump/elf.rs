@@ -4,7 +4,7 @@ use core::mem;
 use core::ops::Range;
 
 use vmcore_format::elf::{self, Header, PF_R, PF_W, PF_X, PT_LOAD, PT_NOTE, ProgramHeader};
-use vmcore_format::{Class, PageSize, PhysAddr, WriteAt};
+use vmcore_format::{Class, PageSize, PhysAddr, WriteAt, sort_by_key};
 
 use super::chunk::{Chunk, Encoded, EncodedPage};
 use super::extent::Extent;
@@ -27,7 +27,7 @@ impl<'a> Loads<'a> {
     /// `order` has one entry for each of `loads`.
     pub(super) fn new(loads: &'a [ProgramHeader], order: &'a mut [u32], page_size: PageSize) -> Self {
         order.iter_mut().zip(0..).for_each(|(number, at)| *number = at);
-        order.sort_unstable_by_key(|&number| (start_of(loads, number), number));
+        sort_by_key(order, |&number| (start_of(loads, number), number));
         Self { loads, order, page_size, next: 0 }
     }
 

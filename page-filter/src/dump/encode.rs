@@ -35,7 +35,8 @@ pub fn encode_chunk(
     let scratch = scratch.get_mut(..needed).ok_or_else(|| too_small(needed))?;
     let needed = chunk.len().saturating_mul(page_len);
     let out = out.get_mut(..needed).ok_or_else(|| too_small(needed))?;
-    let (codec_scratch, page) = scratch.split_at_mut(params.codec_words());
+    let parts = scratch.split_at_mut_checked(params.codec_words());
+    let (codec_scratch, page) = parts.ok_or_else(|| too_small(needed))?;
     let mut encoder = Encoder {
         page_len,
         codec: (params.compression != Compression::Raw)
@@ -81,7 +82,7 @@ impl Encoder<'_> {
     fn run(&mut self, pages: Range<usize>, first: Pfn, addr: Option<PhysAddr>, memory: &mut dyn PhysMemory) {
         let len = pages.len().saturating_mul(self.page_len);
         if let Some(view) = addr.and_then(|addr| memory.view(addr, len)) {
-            for (index, page) in pages.zip(view.chunks_exact(self.page_len)) {
+            for (index, page) in pages.zip(view.chunks_exact(self.page_len.max(1))) {
                 let encoded = self.page_in_place(page);
                 self.note(index, encoded);
             }
@@ -157,9 +158,10 @@ impl Encoder<'_> {
         if free.len() >= self.page_len {
             return pack(self.codec, page, free, self.codec_scratch);
         }
-        self.page.copy_from_slice(page);
+        let Some(kept) = self.page.get_mut(..page.len()) else { return EncodedPage::Lost };
+        kept.copy_from_slice(page);
         let (_, free) = self.out.split_at_mut_checked(self.encoded.len).unwrap_or_default();
-        pack(self.codec, self.page, free, self.codec_scratch)
+        pack(self.codec, kept, free, self.codec_scratch)
     }
 }
 

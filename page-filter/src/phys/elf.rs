@@ -4,7 +4,7 @@ use core::fmt;
 use core::ops::Range;
 
 use vmcore_format::elf::ProgramHeader;
-use vmcore_format::{Error, PageSize, Pfn, PhysAddr, ReadAt};
+use vmcore_format::{Error, PageSize, Pfn, PhysAddr, ReadAt, sort_by_key};
 
 use super::{Fault, PhysMemory};
 
@@ -81,7 +81,7 @@ impl<'a> LoadIndex<'a> {
             let (held_max, known_max) = (reach(held_end), reach(known_end));
             *slot = LoadSlot { start, held_end, held_max, known_max, load: number };
         }
-        slots.sort_unstable_by_key(|slot| (slot.start, slot.load));
+        sort_by_key(slots, |slot| (slot.start, slot.load));
         let (mut held_max, mut known_max) = (0, 0);
         for slot in &mut *slots {
             held_max = slot.held_max.max(held_max);

@@ -66,8 +66,10 @@ impl Dumper<'_> {
         let foreseen = scanned.judged.is_none_or(|(assumed, _)| assumed.at(span.first) == left);
         let scanned = if foreseen {
             let (known, kept) = self.frames.bitmaps_mut();
-            known.copy_from_slice(words.0);
-            kept.copy_from_slice(words.1);
+            for (to, from) in [(known, words.0), (kept, words.1)] {
+                let to = to.get_mut(..from.len()).ok_or(Error::BufferTooSmall { needed })?;
+                to.copy_from_slice(from);
+            }
             *scanned
         } else {
             self.scan_here(&Span { carry: Some(left), ..*span }, memory)?
