@@ -85,7 +85,8 @@ pub(super) fn find_sequences(
             let skipped = (at - literals_at) >> SKIP;
             if skipped > 0 {
                 let end = page.len().min((at + skipped) as usize);
-                page[at as usize..end].iter().for_each(|&byte| sink.literal(byte));
+                let skipped = page.get(at as usize..end).unwrap_or_default();
+                skipped.iter().for_each(|&byte| sink.literal(byte));
                 at = end as u32;
             }
             continue;
@@ -96,7 +97,7 @@ pub(super) fn find_sequences(
                 let Some(next) = longer(page, positions, preferences, at + 1, word, best.length) else {
                     break;
                 };
-                sink.literal(page[at as usize]);
+                sink.literal(page.get(at as usize).copied().unwrap_or_default());
                 at += 1;
                 best = next;
             }
