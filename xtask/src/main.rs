@@ -12,6 +12,8 @@ mod boot;
 mod vmcore;
 mod oracles;
 mod layers;
+mod oldest;
+mod miri;
 mod load;
 mod fastboot;
 mod purgatory;
@@ -19,6 +21,7 @@ mod purgatory_run;
 mod objects;
 mod header;
 mod capi;
+mod panics;
 mod deb;
 mod bench;
 mod demo;
@@ -46,6 +49,10 @@ cargo xtask TASK
                     tests, baremetal, examples, crash
   capi --write      write its lists of symbols and of layouts
   capi --install PREFIX [LIBDIR]  build it, and put library, header and kcapture.pc below PREFIX (and below DESTDIR)
+  panics            build the freestanding library and the purgatory, and show which panics their functions can reach:
+                    none beyond those in include/panics
+  miri              run the unit tests of the crates with unsafe code under Miri
+  oldest            check the libraries with the oldest compiler that is promised
   deb               build the Debian packages, and a program with what is in them
   bench [ROUNDS]    measure kcap and makedumpfile side by side on real vmcores; write docs/performance.md
   packages          check that the system packages of the tasks are there; install what is missing
@@ -77,6 +84,9 @@ fn task(arguments: &[&str]) -> Outcome<()> {
         ["capi", "--write"] => capi::write_symbols(),
         ["capi", "--install", words @ ..] => capi::install(words),
         ["capi", names @ ..] => capi::check(names),
+        ["miri"] => miri::check(true),
+        ["oldest"] => oldest::check(),
+        ["panics"] => panics::check().map(drop),
         ["deb"] => deb::build(),
         ["bench"] => bench::run("9"),
         ["bench", rounds] => bench::run(rounds),
