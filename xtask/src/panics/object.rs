@@ -25,7 +25,7 @@ pub(super) struct Node {
     pub(super) traps: bool,
 }
 
-/// What the compiler puts where control must not come. Not `hlt`: the purgatory stops a machine with it.
+/// What the compiler puts where control must not come. Not `hlt` and `int3`: the purgatory stops and resets a machine with them.
 const TRAPS: [&str; 1] = ["ud2"];
 
 const SHT_SYMTAB: u32 = 2;
