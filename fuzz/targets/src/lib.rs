@@ -7,10 +7,18 @@
 
 mod input;
 mod files;
+mod kernels;
+mod c_libraries;
 
+pub mod encoders;
+
+pub mod decoders;
 pub mod elf_core;
 pub mod flattened;
+pub mod images;
 pub mod kdump_file;
+pub mod objects;
+pub mod sources;
 
 /// One target.
 #[derive(Debug, Clone, Copy)]
@@ -38,4 +46,9 @@ targets! {
     elf_core: 0x3000,
     kdump_file: 0xc000,
     flattened: 0x3000,
+    images: 0x2000,
+    objects: 0x4000,
+    sources: 0x1000,
+    decoders: 0x1000,
+    encoders: 0x1000,
 }
