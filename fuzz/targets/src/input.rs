@@ -47,10 +47,6 @@ impl<'a> Input<'a> {
         u64::from_le_bytes(self.array())
     }
 
-    pub(crate) fn flag(&mut self) -> bool {
-        self.u8() & 1 != 0
-    }
-
     /// A number below `bound`, which is not zero.
     pub(crate) fn below(&mut self, bound: usize) -> usize {
         usize::from(self.u16()) % bound

@@ -9,6 +9,9 @@ mod input;
 mod files;
 mod kernels;
 mod c_libraries;
+mod machines;
+
+mod edits;
 
 pub mod encoders;
 
@@ -17,7 +20,10 @@ pub mod elf_core;
 pub mod flattened;
 pub mod images;
 pub mod kdump_file;
+pub mod memory;
 pub mod objects;
+pub mod pipeline;
+pub mod printk;
 pub mod sources;
 
 /// One target.
@@ -51,4 +57,7 @@ targets! {
     sources: 0x1000,
     decoders: 0x1000,
     encoders: 0x1000,
+    memory: 0x800,
+    printk: 0x400,
+    pipeline: 0x200,
 }
