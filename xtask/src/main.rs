@@ -22,6 +22,7 @@ mod capi;
 mod deb;
 mod bench;
 mod demo;
+mod fuzz;
 mod test;
 
 use run::Outcome;
@@ -48,6 +49,8 @@ cargo xtask TASK
   capi --install PREFIX [LIBDIR]  build it, and put library, header and kcapture.pc below PREFIX (and below DESTDIR)
   deb               build the Debian packages, and a program with what is in them
   bench [ROUNDS]    measure kcap and makedumpfile side by side on real vmcores; write docs/performance.md
+  fuzz [TARGET..]   run the targets of fuzz/ under libFuzzer, ten minutes each, two at a time: --minutes N, --jobs J, --smoke
+                    (ten seconds each)
   packages          check that the system packages of the tasks are there; install what is missing
 ";
 
@@ -80,6 +83,7 @@ fn task(arguments: &[&str]) -> Outcome<()> {
         ["deb"] => deb::build(),
         ["bench"] => bench::run("9"),
         ["bench", rounds] => bench::run(rounds),
+        ["fuzz", words @ ..] => fuzz::run_task(words),
         ["packages"] => packages::install(&packages::all()),
         ["load"] => load::run_all(false),
         ["load", "--full"] => load::run_all(true),

@@ -5,8 +5,8 @@ use std::time::Instant;
 
 use crate::run::{Outcome, command, run};
 use crate::{
-    capi, deb, fastboot, header, layers, load, objects, oracles, packages, purgatory, purgatory_run, targets,
-    vmcore,
+    capi, deb, fastboot, fuzz, header, layers, load, objects, oracles, packages, purgatory, purgatory_run,
+    targets, vmcore,
 };
 
 const FREESTANDING: &str = "x86_64-unknown-none";
@@ -28,6 +28,7 @@ const STAGES: &[(&str, Stage)] = &[
     ("the purgatory's object", || purgatory::run_task(false).map(nothing)),
     ("the purgatory under QEMU", || purgatory_run::run_all().map(nothing)),
     ("objects linked as ld links them", || objects::compare_all().map(nothing)),
+    ("fuzz targets, ten seconds each", || fuzz::run_task(&["--smoke"]).map(nothing)),
     ("real vmcores", || vmcore::make(&[]).map(nothing)),
     ("crash kernels loaded by kcap", || load::run_all(false).map(nothing)),
     ("an ordinary kernel started by kcap", || fastboot::run().map(nothing)),

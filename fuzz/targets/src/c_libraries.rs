@@ -60,7 +60,8 @@ impl CLibraries {
         let mut len = out.len();
         let work = work.as_mut_ptr().cast();
         // SAFETY: both buffers are as long as said, and the work memory as large as the function wants.
-        let status = unsafe { (self.lzo_compress)(src.as_ptr(), src.len(), out.as_mut_ptr(), &mut len, work) };
+        let status =
+            unsafe { (self.lzo_compress)(src.as_ptr(), src.len(), out.as_mut_ptr(), &mut len, work) };
         (status == 0).then_some(len)
     }
 

@@ -39,9 +39,13 @@ pub fn run(data: &[u8]) {
         let result = codec.decode(src, ours, scratch);
         let by_c = by_c(c_libraries(), src, &mut theirs[..len + 1]);
         match (result, by_c) {
-            (Ok(()), Some(found)) => assert!(found == len && *ours == theirs[..len], "{codec:?}: other bytes"),
+            (Ok(()), Some(found)) => {
+                assert!(found == len && *ours == theirs[..len], "{codec:?}: other bytes")
+            }
             (Ok(()), None) => panic!("{codec:?}: accepted, which C refuses"),
-            (Err(error), Some(found)) if found == len => assert!(forgiven(how & 7, error), "{codec:?}: {error:?}"),
+            (Err(error), Some(found)) if found == len => {
+                assert!(forgiven(how & 7, error), "{codec:?}: {error:?}")
+            }
             (Err(_), _) => {}
         }
     });
@@ -74,7 +78,9 @@ pub fn seeds() -> Vec<Vec<u8>> {
     }
     let short = &pages[0][..300];
     for (codec, packed) in
-        [testkit::zlib(short), testkit::lzo(short), testkit::snappy(short), testkit::zstd(short)].iter().enumerate()
+        [testkit::zlib(short), testkit::lzo(short), testkit::snappy(short), testkit::zstd(short)]
+            .iter()
+            .enumerate()
     {
         seeds.push([&[codec as u8 | 8, (299 & 0xff) as u8, 1][..], packed].concat());
     }

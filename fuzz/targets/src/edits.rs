@@ -43,7 +43,11 @@ pub(crate) fn of_tables(input: &mut Input<'_>, laid: &Laid, count: usize) -> Vec
             6 => at & !(size - 1) | 0x67,
             _ => 1 << (input.u8() & 63),
         };
-        let bytes = if big { value.to_be_bytes()[8 - width as usize..].to_vec() } else { value.to_le_bytes()[..width as usize].to_vec() };
+        let bytes = if big {
+            value.to_be_bytes()[8 - width as usize..].to_vec()
+        } else {
+            value.to_le_bytes()[..width as usize].to_vec()
+        };
         edits.push((at, bytes));
     }
     edits

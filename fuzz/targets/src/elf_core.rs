@@ -83,7 +83,8 @@ fn vmcoreinfo(text: &[u8]) {
         assert!(key.len() + value.len() < text.len());
         assert!(info.get(key).is_some());
     }
-    let _numbers = (info.number("phys_base"), info.symbol("mem_section"), info.size("page"), info.page_size());
+    let _numbers =
+        (info.number("phys_base"), info.symbol("mem_section"), info.size("page"), info.page_size());
     let _more = (info.offset("page.flags"), info.length("zone.free_area"), info.os_release());
     let _texts = (info.build_id(), info.crash_time(), info.kernel_offset());
 }
@@ -118,7 +119,8 @@ fn memory(core: &ElfCore<'_>, file: &dyn ReadAt) {
 /// The headers and notes of small machines; the memory behind them is cut off, but for a page or so.
 pub fn seeds() -> Vec<Vec<u8>> {
     let plain = ElfOptions::default;
-    let extra = |name: &str, n_type, len: usize| (name.to_owned(), n_type, (0..len).map(|i| i as u8).collect());
+    let extra =
+        |name: &str, n_type, len: usize| (name.to_owned(), n_type, (0..len).map(|i| i as u8).collect());
     let options = [
         plain(),
         ElfOptions { loads: Loads::Unsorted, split_notes: true, ..plain() },

@@ -83,7 +83,8 @@ fn page(input: &mut Input<'_>, how: u8) -> Vec<u8> {
         5 => 0x1_0000,
         6 => usize::from(input.u16()),
         _ => usize::from(input.u8()),
-    };
+    }
+    .max(1);
     let mut page = Vec::with_capacity(len);
     while page.len() < len && !input.is_empty() {
         let op = input.u8();
@@ -120,7 +121,8 @@ fn copy(page: &mut Vec<u8>, distance: usize, count: usize) {
 /// Pages of 4 KiB as memory has them.
 pub(crate) fn pages() -> Vec<Vec<u8>> {
     let machine = testkit::Machine::tiny(testkit::Arch::X86_64).build();
-    let mut pages: Vec<Vec<u8>> = machine.pfns().into_iter().step_by(150).map(|pfn| machine.content(pfn)).collect();
+    let mut pages: Vec<Vec<u8>> =
+        machine.pfns().into_iter().step_by(150).map(|pfn| machine.content(pfn)).collect();
     let text = b"the quick brown fox jumps over the lazy dog, and a page is filled with words ";
     pages.insert(0, (0..4096).map(|i| text[(i + i / 97) % text.len()]).collect());
     pages.push((0..4096_u32).map(|i| if i % 8 < 3 { (i / 64) as u8 } else { 0xff }).collect());
@@ -136,7 +138,9 @@ pub fn seeds() -> Vec<Vec<u8>> {
         for i in 0..60_u8 {
             let op = i.wrapping_mul(83).wrapping_add(how);
             seed.push(op);
-            seed.extend((0..if op < 64 { usize::from(op) + 1 } else { 3 }).map(|at| (at as u8).wrapping_mul(i)));
+            seed.extend(
+                (0..if op < 64 { usize::from(op) + 1 } else { 3 }).map(|at| (at as u8).wrapping_mul(i)),
+            );
         }
         seeds.push(seed);
     }

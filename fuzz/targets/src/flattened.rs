@@ -98,8 +98,7 @@ fn write(input: &mut Input<'_>) {
 /// Small files cut in records of several sizes, in order and not.
 pub fn seeds() -> Vec<Vec<u8>> {
     let mut random = Random::new(1);
-    let file: Vec<u8> =
-        (0..2000).map(|i| if i % 500 < 200 { 0 } else { random.below(256) as u8 }).collect();
+    let file: Vec<u8> = (0..2000).map(|i| if i % 500 < 200 { 0 } else { random.below(256) as u8 }).collect();
     let mut seeds = Vec::new();
     for bits in 0..16 {
         let stream = flatten(

@@ -5,7 +5,9 @@ use std::ops::Range;
 use std::sync::OnceLock;
 
 use page_filter::{Fault, PhysMemory};
-use testkit::{Arch, Builder, Codec, Era, Generation, LogRecord, Machine, MemModel, Population, Use, kdump_of};
+use testkit::{
+    Arch, Builder, Codec, Era, Generation, LogRecord, Machine, MemModel, Population, Use, kdump_of,
+};
 use vmcore_format::elf::{ElfCore, ProgramHeader};
 use vmcore_format::{Class, Endian, Layout, PageSize, Pfn, PhysAddr};
 
@@ -139,14 +141,13 @@ pub(crate) fn machines() -> &'static [Laid] {
         [
             x86_64(Era::V6_1, MemModel::Flat),
             x86_64(Era::V6_6, MemModel::Vmemmap { huge: false, optimised: false }),
-            Machine::x86_64(Era::V5_4).model(MemModel::SparseExtreme { pointer: true }).ranges(&[
-                (0x1000, 0x9_f800),
-                (0x10_0000, 0x90_0000),
-            ]),
+            Machine::x86_64(Era::V5_4)
+                .model(MemModel::SparseExtreme { pointer: true })
+                .ranges(&[(0x1000, 0x9_f800), (0x10_0000, 0x90_0000)]),
             x86_64(Era::V7_1, MemModel::Flat).five_levels().population(Population::Mix(3)),
             Machine::tiny(Arch::Ppc64).population(Population::Mix(5)),
-            Machine::tiny(Arch::S390x),
-            Machine::tiny(Arch::I386),
+            small(Machine::tiny(Arch::S390x)),
+            small(Machine::tiny(Arch::I386)),
         ]
         .into_iter()
         .map(Laid::new)
@@ -165,6 +166,9 @@ pub(crate) fn logs() -> &'static [Laid] {
                 .population(Population::Only(Use::Kernel))
                 .log(generation, LogRecord::sample(80))
         };
-        archs.into_iter().flat_map(|arch| generations.map(|generation| Laid::new(of(arch, generation)))).collect()
+        archs
+            .into_iter()
+            .flat_map(|arch| generations.map(|generation| Laid::new(of(arch, generation))))
+            .collect()
     })
 }

@@ -34,8 +34,12 @@ pub fn run(data: &[u8]) {
     while start < end {
         let stop = end.min(start + window);
         let mut dumpable = vec![0_u64; window.div_ceil(64) as usize];
-        let known: Vec<u64> =
-            laid.runs.iter().flat_map(|run| run.start.max(start)..run.end.min(stop)).map(|pfn| pfn - start).collect();
+        let known: Vec<u64> = laid
+            .runs
+            .iter()
+            .flat_map(|run| run.start.max(start)..run.end.min(stop))
+            .map(|pfn| pfn - start)
+            .collect();
         known.iter().for_each(|bit| dumpable[*bit as usize / 64] |= 1 << (bit % 64));
         let before = dumpable.clone();
         let scanned =
@@ -55,7 +59,8 @@ pub fn run(data: &[u8]) {
 fn addresses(kernel: &mut Kernel, laid: &Laid, memory: &mut Memory<'_>) {
     let machine = &laid.machine;
     let linear = machine.linear(laid.runs[0].start * machine.page_size());
-    let symbols = ["init_top_pgt", "mem_map", "mem_section", "_stext"].map(|name| machine.symbol(name).unwrap_or(0));
+    let symbols =
+        ["init_top_pgt", "mem_map", "mem_section", "_stext"].map(|name| machine.symbol(name).unwrap_or(0));
     for addr in symbols.into_iter().chain([linear, linear + 0x20_0000, u64::MAX - 7, 0, 0x7fff_ffff_ffff]) {
         let mut buf = [0; 64];
         if let Ok(mapping) = kernel.translate(memory, VirtAddr(addr)) {

@@ -71,9 +71,13 @@ fn object(machine: u16, kinds: &[u32]) -> Vec<u8> {
     }
     out.pad_to(symbols + symbol_len);
     // name, info, section, value, size
-    for (name, info, section, value, size) in
-        [(1, 0, 1, 4, 4), (7, 0x10, 2, 0, 8), (12, 0x10, 0xfff1, 0x1000, 0), (16, 0x20, 0, 0, 0), (22, 0x10, 1, 0, 4)]
-    {
+    for (name, info, section, value, size) in [
+        (1, 0, 1, 4, 4),
+        (7, 0x10, 2, 0, 8),
+        (12, 0x10, 0xfff1, 0x1000, 0),
+        (16, 0x20, 0, 0, 0),
+        (22, 0x10, 1, 0, 4),
+    ] {
         out.u32(name);
         if wide {
             out.u8(info).u8(0).u16(section).u64(value).u64(size);
@@ -90,7 +94,11 @@ fn object(machine: u16, kinds: &[u32]) -> Vec<u8> {
     let strtab = [0, 3, 0, 0, strings, names.len(), 0, 0, 1, 0];
     for fields in [[0; 10], text, bss, rel, symtab, strtab] {
         for (at, field) in fields.into_iter().enumerate() {
-            if [0, 1, 6, 7].contains(&at) { out.u32(field as u32) } else { out.word(field as u64) };
+            if [0, 1, 6, 7].contains(&at) {
+                out.u32(field as u32)
+            } else {
+                out.word(field as u64)
+            };
         }
     }
     out.bytes

@@ -40,8 +40,10 @@ pub fn run(data: &[u8]) {
 /// Ranges are in order, apart, not empty, and joined where they could be.
 fn sound(map: &MemoryMap<'_>) {
     assert!(map.ranges().iter().all(|range| range.start < range.end));
-    assert!(map.ranges().windows(2).all(|pair| pair[0].end <= pair[1].start
-        && (pair[0].end != pair[1].start || pair[0].kind != pair[1].kind)));
+    assert!(
+        map.ranges().windows(2).all(|pair| pair[0].end <= pair[1].start
+            && (pair[0].end != pair[1].start || pair[0].kind != pair[1].kind))
+    );
     assert!(map.ranges().len() <= map.capacity());
 }
 
@@ -125,7 +127,8 @@ pub fn seeds() -> Vec<Vec<u8>> {
             efi.extend(word.to_le_bytes());
         }
     }
-    let memmap = b"\x03\x400x0;0x9fbff;System RAM\n\x000x9fc00;0x9ffff;Reserved\x000x100000;0x3fffffff;System RAM";
+    let memmap =
+        b"\x03\x400x0;0x9fbff;System RAM\n\x000x9fc00;0x9ffff;Reserved\x000x100000;0x3fffffff;System RAM";
     let iomem = b"\x04\x4000000000-00000fff : Reserved\n00001000-0009fbff : System RAM\n\
         00100000-0ffd2fff : System RAM\n  0e000000-0effffff : Crash kernel\n  01000000-01d01ef1 : Kernel code\n\
         b0000000-bfffffff : PCI MMCONFIG 0000 [bus 00-ff]\n  b0000000-bfffffff : Reserved\n\

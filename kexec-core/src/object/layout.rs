@@ -108,7 +108,10 @@ impl Sections {
     fn entry(&self, file: &File<'_>) -> Result<u64, Error> {
         let named = file.symbols()?.map_or(Ok(None), |symbols| symbols.named(purgatory::ENTRY_SYMBOL))?;
         if let Some(symbol) = named {
-            return self.place_of(&symbol).map(|place| place.offset);
+            let place = self.place_of(&symbol)?;
+            // An absolute symbol, one in `.bss` or one behind its section is nothing to be entered.
+            let inside = place.has_bytes && place.offset < self.file_len;
+            return inside.then_some(place.offset).ok_or(corrupt(Field::StValue, symbol.at));
         }
         for placed in &self.placed {
             let section = file.section(placed.index)?;
