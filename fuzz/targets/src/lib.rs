@@ -23,6 +23,7 @@ pub mod kdump_file;
 pub mod memory;
 pub mod objects;
 pub mod pipeline;
+pub mod plan;
 pub mod printk;
 pub mod sources;
 
@@ -60,4 +61,5 @@ targets! {
     memory: 0x800,
     printk: 0x400,
     pipeline: 0x200,
+    plan: 0x200,
 }
