@@ -15,6 +15,7 @@ mod edits;
 
 pub mod encoders;
 
+pub mod c_abi;
 pub mod decoders;
 pub mod elf_core;
 pub mod flattened;
@@ -62,4 +63,5 @@ targets! {
     printk: 0x400,
     pipeline: 0x200,
     plan: 0x200,
+    c_abi: 0x400,
 }

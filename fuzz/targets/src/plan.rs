@@ -38,7 +38,8 @@ pub fn run(data: &[u8]) {
     let backup = if how & 4 != 0 { low_memory_backup(&memory, limits) } else { None };
     let mut header = vec![0; 64 + 56 * (RANGES * 2 + 8)];
     let header = elfcorehdr(&mut input, &memory, backup, &mut header);
-    let upkeep = if how & 8 == 0 { Upkeep::Reload } else { Upkeep::Kernel { room: input.u64() >> (how >> 3 & 31) } };
+    let upkeep =
+        if how & 8 == 0 { Upkeep::Reload } else { Upkeep::Kernel { room: input.u64() >> (how >> 3 & 31) } };
     let load = match header {
         Some(bytes) if how & 0x10 != 0 => Load::Crash(Elfcorehdr { bytes, upkeep, backup }),
         _ => Load::Ordinary,
