@@ -580,7 +580,7 @@ impl Program<'_> {
         }
         let Some(notes) = self.objects.notes else { return };
         for _ in 0..40 {
-            let note = self.blocks.growing(&mut self.input);
+            let note = self.blocks.out();
             let len = about(&mut self.input, 336);
             let buf = self.blocks.bytes(len);
             // SAFETY: all pointers are to what they say.

@@ -128,9 +128,9 @@ impl PhysMemory for Memory<'_> {
     }
 }
 
-/// Two MiB in three pieces, the last page in part.
+/// One MiB in three pieces, the last page in part.
 fn small(machine: Builder) -> Builder {
-    machine.ranges(&[(0x1000, 0x9_fc00), (0x20_0000, 0x30_0000), (0x40_0000, 0x43_f400)]).text_phys(0x20_0000)
+    machine.ranges(&[(0x1000, 0x4_fc00), (0x20_0000, 0x28_0000), (0x40_0000, 0x41_f400)]).text_phys(0x20_0000)
 }
 
 /// The machines that are dumped: several memory models, eras, byte orders, word and page sizes.
@@ -141,13 +141,14 @@ pub(crate) fn machines() -> &'static [Laid] {
         [
             x86_64(Era::V6_1, MemModel::Flat),
             x86_64(Era::V6_6, MemModel::Vmemmap { huge: false, optimised: false }),
-            Machine::x86_64(Era::V5_4)
-                .model(MemModel::SparseExtreme { pointer: true })
-                .ranges(&[(0x1000, 0x9_f800), (0x10_0000, 0x90_0000)]),
             x86_64(Era::V7_1, MemModel::Flat).five_levels().population(Population::Mix(3)),
             Machine::tiny(Arch::Ppc64).population(Population::Mix(5)),
             small(Machine::tiny(Arch::S390x)),
             small(Machine::tiny(Arch::I386)),
+            // The last one is large: a section of memory has struct pages for 128 MiB.
+            Machine::x86_64(Era::V5_4)
+                .model(MemModel::SparseExtreme { pointer: true })
+                .ranges(&[(0x1000, 0x9_f800), (0x10_0000, 0x90_0000)]),
         ]
         .into_iter()
         .map(Laid::new)

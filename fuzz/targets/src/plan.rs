@@ -253,7 +253,13 @@ fn bytes(plan: &Plan<'_>, request: &Request<'_>) {
         let bytes = plan.bytes(segment, &scratch).ok()?;
         bytes.get(..usize::try_from(len).ok()?)
     });
-    assert_eq!(verdict, if request.purgatory.check { Verdict::Match } else { Verdict::Skipped });
+    let expected = if request.purgatory.check { Verdict::Match } else { Verdict::Skipped };
+    assert_eq!(
+        verdict,
+        expected,
+        "{:?}",
+        parameters.regions.map(|region| (region.start.get(), region.len.get()))
+    );
 }
 
 /// Machines with and without a crash region, and each kind of kernel.

@@ -25,7 +25,7 @@ use crate::command_line::CommandLine;
 use crate::digest::{Region, Regions};
 use crate::elfcorehdr::Backup;
 use crate::map::Span;
-use crate::segment::{Extent, Fixed, Mutable, SEGMENT_MAX, SegmentKind};
+use crate::segment::{Extent, Fixed, Mutable, PAGE, SEGMENT_MAX, SegmentKind};
 use crate::{Error, Field};
 
 use blocks::{boot_block, len_of};
@@ -121,7 +121,8 @@ impl<'a> Plan<'a> {
         }
         let (request, microcode) = parts::unpack(request)?;
         let kernel = Kernel::of(&request)?;
-        let reach = Span::new(0, request.running.memory_limit());
+        // Address 0 says "none" to the boot protocol, and a purgatory does not read from it.
+        let reach = Span::new(PAGE, request.running.memory_limit());
         let limits = request.limits.intersection(reach);
         let region = match request.load {
             Load::Ordinary => None,
