@@ -52,6 +52,10 @@ pub fn run(data: &[u8]) {
         file.len = input.u64() % (base.len() as u64 + 1);
     }
     let Some((first, report)) = dump(&file, how) else { return };
+    // A file of no page frames is none: readers cannot tell what wrote it.
+    if report.known == 0 {
+        return;
+    }
     compare(&file, &first, how, &report);
     // Threads and slices of memory make no difference to the bytes.
     if from & 4 != 0 {
@@ -167,7 +171,12 @@ fn compare(file: &Patched<'_>, dump: &[u8], how: How, report: &Report) {
                 assert_eq!(saved.get(), report.saved, "{how:?}");
             }
         })
-        .expect("what was written opens");
+        .unwrap_or_else(|| {
+            let mut index = [0; 16];
+            let error =
+                KdumpFile::open_with_gaps(&mut [Part::new(output)], &mut index).map(|file| *file.header());
+            panic!("what was written does not open: {how:?}, {error:?}")
+        });
     });
     assert!(opened.is_some());
 }
