@@ -7,7 +7,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::run::{Outcome, command, output, run};
-use crate::targets;
+use crate::{packages, targets};
 
 /// libFuzzer comes with the compiler; cargo-fuzz builds with it.
 const TOOLCHAIN: &str = "nightly";
@@ -109,6 +109,7 @@ fn cargo_fuzz() -> Command {
 
 /// Installs the toolchain and cargo-fuzz where they are missing.
 fn prepare() -> Outcome<()> {
+    packages::install(packages::FUZZ)?;
     let toolchains = output(command(&["rustup", "toolchain", "list"]))?;
     if !toolchains.lines().any(|line| line.starts_with(TOOLCHAIN)) {
         println!("installing the toolchain {TOOLCHAIN}");
