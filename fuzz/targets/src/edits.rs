@@ -38,9 +38,9 @@ pub(crate) fn of_tables(input: &mut Input<'_>, laid: &Laid, count: usize) -> Vec
             0 => input.u64(),
             1 | 2 => input.extreme(),
             // A page table's entry, or a pointer, that leads to another of these pages, or to itself.
-            3 | 4 => input.pick(&laid.tables) * size | u64::from(input.u8()),
+            3 | 4 => (input.pick(&laid.tables) * size) | u64::from(input.u8()),
             5 => laid.machine.linear(input.pick(&laid.tables) * size + u64::from(input.u8()) * 8),
-            6 => at & !(size - 1) | 0x67,
+            6 => (at & !(size - 1)) | 0x67,
             _ => 1 << (input.u8() & 63),
         };
         let bytes = if big {

@@ -79,7 +79,6 @@ fn how(input: &mut Input<'_>) -> How {
             fast: compression & 0x80 != 0,
             format: if elf { Format::Elf } else { Format::Kdump },
             split,
-            ..Options::default()
         },
         words: 0x2000 + (usize::from(input.u16()) << 1),
         stream: format & 3 == 3,
