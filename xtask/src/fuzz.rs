@@ -132,8 +132,9 @@ fn prepare() -> Outcome<()> {
 /// Builds the programs and the inputs to start from.
 fn build(names: &[String]) -> Outcome<Vec<Target>> {
     let mut build = cargo_fuzz();
+    // Some crates check no sums where they are built with `cfg(fuzzing)`.
     build
-        .args(["build", "--fuzz-dir"])
+        .args(["build", "--no-cfg-fuzzing", "--fuzz-dir"])
         .arg(folder())
         .arg("--target-dir")
         .arg(targets::folder()?.join("fuzz"));
