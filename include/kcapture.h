@@ -73,6 +73,9 @@ typedef int32_t kcap_status;
 /* The memory changed while it was being saved. */
 #define KCAP_ERR_CHANGED 7
 
+/* The output would be larger than the limit that was set. */
+#define KCAP_ERR_LIMIT 8
+
 /* VMCOREINFO lacks a key: `kcap_error.field` names it. */
 #define KCAP_ERR_MISSING_KEY 16
 
@@ -181,6 +184,12 @@ typedef int32_t kcap_status;
 /* A virtual address is not mapped: `kcap_error.value` has the address. */
 #define KCAP_ERR_NOT_MAPPED 73
 
+/* The hardware reports the memory as broken. */
+#define KCAP_ERR_POISON 74
+
+/* The data of a page overlap those of another one, and are not the same. */
+#define KCAP_ERR_OVERLAP 75
+
 /* What a status means, in English: a string of the library's own, NUL-terminated, never NULL. */
 const char *kcap_status_str(kcap_status status);
 
@@ -256,6 +265,12 @@ int32_t kcap_has(const char *feature);
 #define KCAP_FAULT_LOST 0x40000003
 
 /*
+ As above, and what `kcap_read_at.read_at` answers too: the hardware reports the memory as broken (`EHWPOISON`, a machine
+ check). It is not read again.
+ */
+#define KCAP_FAULT_POISON 0x40000004
+
+/*
  Positional reads from a file, a block device or memory.
 
  Where an object is used by several threads, its callbacks are called by several threads.
@@ -264,8 +279,8 @@ typedef struct kcap_read_at {
   /* Given to every callback as it is. */
   void *ctx;
   /*
-   Fills `buf` with the `len` bytes that start `offset` bytes into the input, all or nothing: 0, or the caller's own
-   code, which comes back in `kcap_error.code`. May not be NULL.
+   Fills `buf` with the `len` bytes that start `offset` bytes into the input, all or nothing: 0, `KCAP_FAULT_POISON`, or the
+   caller's own code, which comes back in `kcap_error.code`. May not be NULL.
    */
   int32_t (*read_at)(void *ctx, uint64_t offset, uint8_t *buf, size_t len);
   /* The input's size in bytes, or `UINT64_MAX` where it is not known. NULL: it is not known. */
@@ -4728,6 +4743,61 @@ kcap_status kcap_kernel_get_utsname(struct kcap_kernel *kernel,
 
 /*
  ====================================================================================================
+ Memory that the input has and the kernel does not, and the other way around.
+ ====================================================================================================
+ */
+
+/* Ranges that `kcap_frame_ranges` has room for. */
+#define KCAP_NAMED_RANGES 16
+
+/* Ranges of page frames in ascending order: how much there is, and the first few. */
+typedef struct kcap_frame_ranges {
+  /* Page frames in all of them. */
+  uint64_t frames;
+  /* The number of ranges. */
+  uint64_t count;
+  /* The first of them; the others are 0. */
+  struct kcap_pfn_range named[KCAP_NAMED_RANGES];
+} kcap_frame_ranges;
+
+/*
+ Where the input's table of memory (`PT_LOAD`s, the first bitmap) and the kernel's `mem_section` disagree. What both agree on is
+ read; this is the rest. Set `size` before the call.
+ */
+typedef struct kcap_sections {
+  /* `sizeof(kcap_sections)`. */
+  size_t size;
+  /*
+   The input has it, and its section is gone: memory that was removed after the crash kernel was loaded. It is not read and not
+   dumped (`KCAP_KIND_REMOVED`), where `believed`.
+   */
+  struct kcap_frame_ranges removed;
+  /* The input has it, and its section is offline or has no `struct page`s: kept. */
+  struct kcap_frame_ranges offline;
+  /* The input has it, and its section cannot be read, or contradicts the rest of the kernel: kept. */
+  struct kcap_frame_ranges unreadable;
+  /* The kernel uses it, and nothing of its section is in the input: memory that was added after the crash kernel was loaded. */
+  struct kcap_frame_ranges missing;
+  /* 1 if the kernel marks sections as online (Linux 4.13); if not, none is known to be offline. */
+  uint32_t tells_online;
+  /* 1 if `removed` memory is left out; if not, the sections deny memory that is there for sure. */
+  uint32_t believed;
+  /* 1 if all sections were looked at. */
+  uint32_t whole;
+  /* 0. */
+  uint32_t reserved;
+} kcap_sections;
+
+/*
+ Writes where the memory that was given to `kcap_kernel_init` and the kernel's sections disagree to `sections`.
+
+ Errors: `KCAP_ERR_NOT_FOUND` (no mem_map, or one without sections), `KCAP_ERR_NULL`, `KCAP_ERR_LENGTH`.
+ */
+kcap_status kcap_kernel_get_sections(const struct kcap_kernel *kernel,
+                                     struct kcap_sections *sections);
+
+/*
+ ====================================================================================================
  What page frames were used for, and which a dump leaves out.
  ====================================================================================================
  */
@@ -4762,10 +4832,13 @@ kcap_status kcap_kernel_get_utsname(struct kcap_kernel *kernel,
 /* The `struct page` could not be read: kept. */
 #define KCAP_KIND_UNKNOWN 9
 
+/* Memory that was removed since the input's table of memory was made: never read, never dumped. */
+#define KCAP_KIND_REMOVED 10
+
 /* `kcap_kernel_page_kinds`: the input does not hold the page frame. */
 #define KCAP_KIND_ABSENT 255
 
-/* Elements of an array of numbers by kind; those past `KCAP_KIND_UNKNOWN` are 0, for kinds to come. */
+/* Elements of an array of numbers by kind; those past `KCAP_KIND_REMOVED` are 0, for kinds to come. */
 #define KCAP_KINDS 16
 
 /* The name of a kind in reports, such as "cache-private": a string of the library's own, never NULL. */
@@ -5033,6 +5106,87 @@ kcap_status kcap_log_record_write(const struct kcap_log_record *record, const st
 
 /*
  ====================================================================================================
+ Memory that a dump is not to show.
+ ====================================================================================================
+ */
+
+/* What hidden bytes become: `X`. */
+#define KCAP_REDACTION_FILL 0x58
+
+/* Memory to be hidden. */
+typedef struct kcap_secret {
+  /* The address of the first byte. */
+  uint64_t start;
+  /* The number of bytes, not 0. */
+  uint64_t len;
+  /* Its name in the log of erased data, such as a symbol's: at most 512 visible characters of ASCII, no `@`. NULL for none. */
+  const char *name;
+  /* Not 0: `start` is a virtual address of the crashed kernel, and `len` at most 4 GiB. */
+  uint32_t is_virtual;
+  /* 0. */
+  uint32_t reserved;
+} kcap_secret;
+
+/* Pages to be hidden: bit `i % 8` of byte `i / 8`, counted from the least significant one, is page frame `first + i`. */
+typedef struct kcap_secret_pages {
+  /* The bitmap. */
+  const uint8_t *bits;
+  /* Its length in bytes. */
+  size_t len;
+  /* The page frame of the first bit. */
+  uint64_t first;
+  /* Their name in the log of erased data, or NULL: see `kcap_secret`. */
+  const char *name;
+} kcap_secret_pages;
+
+/*
+ What a dump is to hide.
+
+ Threads may use one object at once: nothing of it changes after its init.
+ */
+typedef struct kcap_redaction kcap_redaction;
+
+/* The size of a `kcap_redaction`, in bytes. */
+size_t kcap_redaction_size(void);
+
+/* What the address of a `kcap_redaction` must be a multiple of. */
+size_t kcap_redaction_align(void);
+
+/*
+ The memory that `kcap_redaction_init` needs for `count` ranges of physical memory, in bytes. A range of virtual memory needs as
+ much for each of the pieces of physical memory that it is made of: 1 for most symbols.
+ */
+size_t kcap_redaction_work(size_t count);
+
+/*
+ What a dump is to hide, in the `redaction_len` bytes at `redaction`: the `count` ranges at `secrets`, in any order, and the pages of
+ `pages`, which may be NULL.
+
+ The bytes become `KCAP_REDACTION_FILL` before anything else is done with them, so that no form of a dump has them; pages stay where they
+ are, and which ones are kept does not change. Notes (registers, VMCOREINFO) are copied as they are, wherever they stand in memory.
+
+ Virtual addresses are looked up by `kernel` in `memory`; without any both may be NULL. `work`, of `work_len` bytes (see
+ `kcap_redaction_work`) and aligned to 8, the names and the bitmap are used for as long as the object is, and as a dumper that it was given
+ to. `error` may be NULL.
+
+ Errors, each of which means that something would not be hidden: `KCAP_ERR_BUFFER_TOO_SMALL` (bytes for `redaction`; `work`: what
+ the ranges up to the first without room need), `KCAP_ERR_INVALID` (`field`: "start" of a range of no length, or past the end
+ of the address space; "first" of a bitmap beyond page frame 2^40; "name"), `KCAP_ERR_NOT_MAPPED` and those of `kcap_memory_read` for virtual
+ addresses, `KCAP_ERR_NULL`, `KCAP_ERR_LENGTH`.
+ */
+kcap_status kcap_redaction_init(struct kcap_redaction *redaction,
+                                size_t redaction_len,
+                                const struct kcap_secret *secrets,
+                                size_t count,
+                                const struct kcap_secret_pages *pages,
+                                struct kcap_kernel *kernel,
+                                struct kcap_memory *memory,
+                                void *work,
+                                size_t work_len,
+                                struct kcap_error *error);
+
+/*
+ ====================================================================================================
  Pages on their way from memory to the output.
  ====================================================================================================
  */
@@ -5086,8 +5240,10 @@ typedef struct kcap_encode_params {
   uint32_t find_zero;
   /* 1 if pages are packed in less time, to more bytes. */
   uint32_t fast;
-  /* 0. */
-  uint32_t reserved;
+  /* 1 if pages with the same bytes are to be told. */
+  uint32_t share_duplicates;
+  /* What is overwritten before anything else is done with a page: an object inside the dumper, NULL if nothing is. */
+  const struct kcap_redaction *redaction;
 } kcap_encode_params;
 
 /*
@@ -5173,6 +5329,19 @@ typedef struct kcap_dump_options {
   uint32_t split_parts;
   /* Not 0: pages are packed in less time, to more bytes (zlib only). */
   uint32_t fast;
+  /*
+   The most bytes of the output (of a stream: of the dump in it), 0 for any number. Where it would be larger
+   `KCAP_ERR_LIMIT` is answered, and `kcap_dumper_abandon` leaves what fits.
+   */
+  uint64_t limit;
+  /*
+   Not 0: a page whose bytes were written before is written as a descriptor alone, which points at them. Pages are told the same
+   by 192 bits of SHA-256 among those of the last few thousand that were seen; this takes 128 KiB more of `work`. Kdump-compressed
+   only; each part of a split set is by itself.
+   */
+  uint32_t share_duplicates;
+  /* 0. */
+  uint32_t reserved;
 } kcap_dump_options;
 
 /*
@@ -5197,7 +5366,7 @@ size_t kcap_dumper_align(void);
 
  `kernel` tells pages apart; it may be NULL, and all pages are kept then but those of zeros. `work`, of `work_len` bytes and aligned
  to 8, is all the memory that the dump uses, whatever the size of the machine: at least 128 KiB for pages of 4 KiB, 192 KiB for
- 16 KiB, 512 KiB for 64 KiB (ELF output: and 4 bytes for each `PT_LOAD` of the input); 1 MiB makes for large writes; 1 MiB more
+ 16 KiB, 512 KiB for 64 KiB (duplicates shared: 128 KiB more; ELF output: and 4 bytes for each `PT_LOAD` of the input); 1 MiB makes for large writes; 1 MiB more
  for each 32 GiB of memory (pages of 4 KiB) saves looking at pages twice.
 
  `kernel` (by nothing else in the meantime), `work` and what `source` was made from are used for as long as the object is; `source`
@@ -5214,6 +5383,17 @@ kcap_status kcap_dumper_init(struct kcap_dumper *dumper,
                              void *work,
                              size_t work_len,
                              struct kcap_error *error);
+
+/*
+ Hides what `redaction` says in the output of `dumper`, and writes it to the log of erased data; `kcap_dumper_get_params` and
+ `kcap_dumper_finish_on_threads` carry it to whoever encodes chunks, so it comes before them. `redaction` itself is not used any more then,
+ but what it was made from is for as long as the dumper is. `error` may be NULL.
+
+ Errors: `KCAP_ERR_OUT_OF_ORDER` (the dump has begun), `KCAP_ERR_NULL`.
+ */
+kcap_status kcap_dumper_set_redaction(struct kcap_dumper *dumper,
+                                      const struct kcap_redaction *redaction,
+                                      struct kcap_error *error);
 
 /* Telling pages apart and counting them. `done` and `total` are page frames. */
 #define KCAP_PHASE_SCAN 0
@@ -5268,9 +5448,6 @@ kcap_status kcap_dumper_get_progress(const struct kcap_dumper *dumper, struct kc
 /* Every chunk was handed out. When all are committed, `kcap_dumper_finish` completes the output. */
 #define KCAP_NEXT_DONE 2
 
-/* Ask again when every chunk that was handed out is committed: what comes next goes to a stream after them. */
-#define KCAP_NEXT_WAIT 3
-
 /*
  Does some of the work up to the next chunk, a few milliseconds' worth, and writes what to do next to `next`: a `KCAP_NEXT_` number.
  With `KCAP_NEXT_CHUNK` the chunk is in the `chunk_len` bytes at `chunk`. `error` may be NULL.
@@ -5287,9 +5464,9 @@ kcap_status kcap_dumper_next_chunk(struct kcap_dumper *dumper,
                                    struct kcap_error *error);
 
 /*
- Writes how the chunks of `dumper` are to be encoded to `params`.
+ Writes how the chunks of `dumper` are to be encoded to `params`. They are good for as long as the dumper is.
 
- Errors: `KCAP_ERR_NULL`, `KCAP_ERR_LENGTH`.
+ Errors: `KCAP_ERR_NULL`, `KCAP_ERR_LENGTH` (also of a `params` without room for the redaction that there is).
  */
 kcap_status kcap_dumper_get_params(const struct kcap_dumper *dumper, struct kcap_encode_params *params);
 
@@ -5318,8 +5495,8 @@ kcap_status kcap_dumper_finish(struct kcap_dumper *dumper,
 
 /*
  Ends a dump early, because the caller wants to or because the storage is full: writes what is held, so that the output
- describes the pages that were committed. It stays marked as incomplete, and nothing more can be done with it. On a stream,
- whose headers come last, there is nothing to save. `error` may be NULL.
+ describes the pages that were committed and are in it; `kcap_report.saved` counts those. It stays marked as incomplete, and
+ nothing more can be done with it. A stream gets its mark, if it still takes it. `error` may be NULL.
 
  Errors: those of `output` (what could be written is written all the same), `KCAP_ERR_NULL`.
  */
@@ -5517,6 +5694,18 @@ typedef struct kcap_report {
   uint32_t reserved;
   /* The first pages that could not be read. */
   struct kcap_fault faults[KCAP_FAULTS];
+  /* Pages among `lost` where no memory was found. */
+  uint64_t holes;
+  /* Pages among `lost` in memory that the hardware reports as broken. */
+  uint64_t poisoned;
+  /* Pages saved in this output that share the bytes of an earlier one (`kcap_dump_options.share_duplicates`). */
+  uint64_t duplicates;
+  /* Bytes that were not written for them. */
+  uint64_t duplicate_bytes;
+  /* Pages saved in this output of which something is hidden. */
+  uint64_t redacted_pages;
+  /* Bytes hidden in them. */
+  uint64_t redacted_bytes;
 } kcap_report;
 
 /*
@@ -5540,6 +5729,116 @@ kcap_status kcap_dumper_get_counts(const struct kcap_dumper *dumper,
  Errors: `KCAP_ERR_NOT_FOUND` (not counted yet, or no kernel), `KCAP_ERR_NULL`, `KCAP_ERR_LENGTH`.
  */
 kcap_status kcap_dumper_get_findings(const struct kcap_dumper *dumper, struct kcap_findings *findings);
+
+/*
+ ====================================================================================================
+ A finished dump looked at: every descriptor and every page.
+ ====================================================================================================
+ */
+
+/*
+ Looks at every page of a dump, a few at a time. It writes nothing.
+
+ One thread at a time.
+ */
+typedef struct kcap_verifier kcap_verifier;
+
+/* The size of a `kcap_verifier`, in bytes. */
+size_t kcap_verifier_size(void);
+
+/* What the address of a `kcap_verifier` must be a multiple of. */
+size_t kcap_verifier_align(void);
+
+/*
+ The memory that `kcap_verifier_init_kdump` needs for `kdump`, in bytes, and 16 more for each of the `pages` pages whose data are
+ to be checked for overlaps with those of others; 0 for NULL.
+ */
+size_t kcap_verifier_kdump_work(const struct kcap_kdump *kdump,
+                                size_t pages);
+
+/*
+ A verifier of `kdump`, in the `verifier_len` bytes at `verifier`.
+
+ `work`, of `work_len` bytes (see `kcap_verifier_kdump_work`) and aligned to 8, and the inputs of `kdump` are used for as long as
+ the object is; `kdump` itself is not. `error` may be NULL.
+
+ Errors: `KCAP_ERR_BUFFER_TOO_SMALL` (bytes for `verifier`, or for `work`), those of `kcap_kdump_init`.
+ */
+kcap_status kcap_verifier_init_kdump(struct kcap_verifier *verifier,
+                                     size_t verifier_len,
+                                     const struct kcap_kdump *kdump,
+                                     void *work,
+                                     size_t work_len,
+                                     struct kcap_error *error);
+
+/*
+ A verifier of any other memory, as that of an ELF core, in the `verifier_len` bytes at `verifier`: whether every page that
+ `memory` says it holds can be read. `truncated`, not 0: the input ends too early, and every known page is asked for; those that
+ were to be there are lost.
+
+ `page`, of `page_len` bytes, has room for one page. It and `memory`, by nothing else in the meantime, are used for as long as the
+ object is. `error` may be NULL.
+
+ Errors: `KCAP_ERR_BUFFER_TOO_SMALL` (bytes for `verifier`, or for `page`), `KCAP_ERR_NULL`.
+ */
+kcap_status kcap_verifier_init(struct kcap_verifier *verifier,
+                               size_t verifier_len,
+                               struct kcap_memory *memory,
+                               uint32_t truncated,
+                               uint8_t *page,
+                               size_t page_len,
+                               struct kcap_error *error);
+
+/*
+ Looks at some pages. `KCAP_END`: all were looked at. `error` may be NULL.
+
+ Errors: those of the table that says which pages there are, without which there is nothing to look at: `KCAP_ERR_CORRUPT`,
+ `KCAP_ERR_IO`; `KCAP_ERR_NULL`.
+ */
+kcap_status kcap_verifier_step(struct kcap_verifier *verifier,
+                               struct kcap_error *error);
+
+/* What a verifier found so far. Set `size`. The dump is whole if `lost` and `damaged` are 0 and it is not marked as incomplete. */
+typedef struct kcap_verified {
+  /* `sizeof(kcap_verified)`. */
+  size_t size;
+  /* Pages that the dump is to hold. */
+  uint64_t pages;
+  /* Those that are there and decode. */
+  uint64_t right;
+  /* Those that are lost. */
+  uint64_t lost;
+  /* Those that are there and are not right. */
+  uint64_t damaged;
+  /* Those among the right ones whose data are another page's too. */
+  uint64_t shared;
+  /* The page frame that comes next. */
+  uint64_t next_pfn;
+} kcap_verified;
+
+/*
+ Writes what `verifier` found so far to `verified`.
+
+ Errors: `KCAP_ERR_NULL`, `KCAP_ERR_LENGTH`.
+ */
+kcap_status kcap_verifier_get_verified(const struct kcap_verifier *verifier, struct kcap_verified *verified);
+
+/* Flaws that a verifier names. */
+#define KCAP_NAMED_FLAWS 64
+
+/*
+ Writes the page frame of flaw number `index`, of the first `KCAP_NAMED_FLAWS` of them and from 0, to `pfn`, and what is wrong to
+ `flaw`, each of which may be NULL: a status with what `kcap_error` says beside it. `KCAP_ERR_LOST`: the page is not there;
+ `KCAP_ERR_CORRUPT`: its descriptor is damaged (`field` names the member); `KCAP_ERR_OVERLAP`: its data share bytes with those of
+ another page and are not the same; `KCAP_ERR_HOLE`: the machine had no such page; `KCAP_ERR_PAGE_...`: its data do not decode;
+ `KCAP_ERR_IO`.
+
+ Errors: `KCAP_ERR_NOT_FOUND`, `KCAP_ERR_NULL`, `KCAP_ERR_LENGTH`.
+ */
+kcap_status kcap_verifier_get_flaw(const struct kcap_verifier *verifier,
+                                   size_t index,
+                                   uint64_t *pfn,
+                                   struct kcap_error *flaw);
 
 #if defined(KCAPTURE_HOSTED)
 

@@ -7,7 +7,7 @@ use core::ffi::c_void;
 use core::ops::Range;
 
 use page_filter::{Fault, PhysMemory};
-use vmcore_format::{PageSize, Pfn, PhysAddr, ReadAt, WriteAt};
+use vmcore_format::{POISONED, PageSize, Pfn, PhysAddr, ReadAt, WriteAt};
 
 use crate::ptr;
 use crate::status::{Failure, KCAP_ERR_NULL};
@@ -30,6 +30,10 @@ pub const KCAP_FAULT_HOLE: i32 = 0x4000_0001;
 pub const KCAP_FAULT_EXCLUDED: i32 = 0x4000_0002;
 /// As above: the memory is damaged or missing in the file.
 pub const KCAP_FAULT_LOST: i32 = 0x4000_0003;
+/// As above, and what `kcap_read_at.read_at` answers too: the hardware reports the memory as broken (`EHWPOISON`, a machine
+/// check). It is not read again.
+pub const KCAP_FAULT_POISON: i32 = 0x4000_0004;
+const _: () = assert!(KCAP_FAULT_POISON == POISONED);
 
 /// Positional reads from a file, a block device or memory.
 ///
@@ -39,8 +43,8 @@ pub const KCAP_FAULT_LOST: i32 = 0x4000_0003;
 pub struct kcap_read_at {
     /// Given to every callback as it is.
     pub ctx: *mut c_void,
-    /// Fills `buf` with the `len` bytes that start `offset` bytes into the input, all or nothing: 0, or the caller's own
-    /// code, which comes back in `kcap_error.code`. May not be NULL.
+    /// Fills `buf` with the `len` bytes that start `offset` bytes into the input, all or nothing: 0, `KCAP_FAULT_POISON`, or the
+    /// caller's own code, which comes back in `kcap_error.code`. May not be NULL.
     pub read_at: Option<unsafe extern "C" fn(ctx: *mut c_void, offset: u64, buf: *mut u8, len: usize) -> i32>,
     /// The input's size in bytes, or `UINT64_MAX` where it is not known. NULL: it is not known.
     pub size: Option<unsafe extern "C" fn(ctx: *mut c_void) -> u64>,
@@ -169,6 +173,7 @@ const fn memory_done(code: i32) -> Result<(), Fault> {
         KCAP_FAULT_HOLE => Err(Fault::Hole),
         KCAP_FAULT_EXCLUDED => Err(Fault::Excluded),
         KCAP_FAULT_LOST => Err(Fault::Lost),
+        KCAP_FAULT_POISON => Err(Fault::Poison),
         code => Err(Fault::Code(code)),
     }
 }

@@ -11,6 +11,7 @@ use crate::error::{answer, kcap_error};
 use crate::machine::page_size;
 use crate::memory::kcap_memory;
 use crate::ptr::{self, Growing};
+use crate::redact::kcap_redaction;
 use crate::status::{Failure, KCAP_ERR_NOT_FOUND, kcap_status};
 
 /// Pages to be encoded: nothing but numbers, which may be copied and sent to whichever thread is free.
@@ -86,22 +87,26 @@ pub struct kcap_encode_params {
     pub find_zero: u32,
     /// 1 if pages are packed in less time, to more bytes.
     pub fast: u32,
-    /// 0.
-    pub reserved: u32,
+    /// 1 if pages with the same bytes are to be told.
+    pub share_duplicates: u32,
+    /// What is overwritten before anything else is done with a page: an object inside the dumper, NULL if nothing is.
+    pub redaction: *const kcap_redaction,
 }
 
-// SAFETY: `repr(C)`, begins with a `usize`, holds nothing but integers.
+// SAFETY: `repr(C)`, begins with a `usize`, holds integers and a pointer that may be NULL.
 unsafe impl Growing for kcap_encode_params {}
 
 impl kcap_encode_params {
-    fn read(&self) -> Result<EncodeParams, Failure> {
+    fn read(&self) -> Result<EncodeParams<'static>, Failure> {
         let most = usize::try_from(self.chunk_pages).ok().filter(|&pages| pages <= KCAP_CHUNK_FRAMES);
         Ok(EncodeParams {
             page_size: page_size(self.page_size)?,
             compression: compression(self.compression)?,
             fast: self.fast != 0,
             find_zero: self.find_zero != 0,
+            share_duplicates: self.share_duplicates != 0,
             chunk_pages: most.ok_or(Failure::invalid("chunk_pages", self.chunk_pages))?,
+            redaction: kcap_redaction::read(self.redaction)?,
         })
     }
 }

@@ -11,8 +11,9 @@ use crate::error::{answer, kcap_error};
 use crate::kernel::kcap_kernel;
 use crate::memory::kcap_memory;
 use crate::ptr::{self, Growing};
+use crate::redact::kcap_redaction;
 use crate::source::{kcap_level, kcap_source, level};
-use crate::status::{Failure, KCAP_END, kcap_status};
+use crate::status::{Failure, KCAP_END, KCAP_ERR_LENGTH, kcap_status};
 
 /// A kdump-compressed file, header version 6.
 pub const KCAP_FORMAT_KDUMP: u32 = 0;
@@ -37,6 +38,15 @@ pub struct kcap_dump_options {
     pub split_parts: u32,
     /// Not 0: pages are packed in less time, to more bytes (zlib only).
     pub fast: u32,
+    /// The most bytes of the output (of a stream: of the dump in it), 0 for any number. Where it would be larger
+    /// `KCAP_ERR_LIMIT` is answered, and `kcap_dumper_abandon` leaves what fits.
+    pub limit: u64,
+    /// Not 0: a page whose bytes were written before is written as a descriptor alone, which points at them. Pages are told the same
+    /// by 192 bits of SHA-256 among those of the last few thousand that were seen; this takes 128 KiB more of `work`. Kdump-compressed
+    /// only; each part of a split set is by itself.
+    pub share_duplicates: u32,
+    /// 0.
+    pub reserved: u32,
 }
 
 // SAFETY: `repr(C)`, begins with a `usize`, holds nothing but integers.
@@ -53,11 +63,13 @@ impl kcap_dump_options {
                 KCAP_FORMAT_ELF => Format::Elf,
                 other => return Err(Failure::invalid("format", other.into())),
             },
+            share_duplicates: self.share_duplicates != 0,
             split: match (self.split_part, self.split_parts) {
                 (0, 0) => None,
                 (part, parts) if part < parts => Some(Split { part, parts }),
                 (part, _) => return Err(Failure::invalid("split_part", part.into())),
             },
+            limit: (self.limit != 0).then_some(self.limit),
         })
     }
 }
@@ -72,6 +84,8 @@ impl kcap_dump_options {
 #[derive(Debug)]
 pub struct kcap_dumper {
     pub(crate) dumper: Dumper<'static>,
+    /// What `dumper` hides, for the parameters of its chunks.
+    redaction: kcap_redaction,
 }
 
 /// The size of a `kcap_dumper`, in bytes.
@@ -90,7 +104,7 @@ pub extern "C" fn kcap_dumper_align() -> usize {
 ///
 /// `kernel` tells pages apart; it may be NULL, and all pages are kept then but those of zeros. `work`, of `work_len` bytes and aligned
 /// to 8, is all the memory that the dump uses, whatever the size of the machine: at least 128 KiB for pages of 4 KiB, 192 KiB for
-/// 16 KiB, 512 KiB for 64 KiB (ELF output: and 4 bytes for each `PT_LOAD` of the input); 1 MiB makes for large writes; 1 MiB more
+/// 16 KiB, 512 KiB for 64 KiB (duplicates shared: 128 KiB more; ELF output: and 4 bytes for each `PT_LOAD` of the input); 1 MiB makes for large writes; 1 MiB more
 /// for each 32 GiB of memory (pages of 4 KiB) saves looking at pages twice.
 ///
 /// `kernel` (by nothing else in the meantime), `work` and what `source` was made from are used for as long as the object is; `source`
@@ -117,7 +131,26 @@ pub unsafe extern "C" fn kcap_dumper_init(
         let words = ptr::table(work, work_len, 0_u64)?;
         let dumper = Dumper::new(source, kernel, options, words)
             .map_err(|error| Failure::from(error).in_entries_of::<u64>())?;
-        place.put(kcap_dumper { dumper });
+        place.put(kcap_dumper { dumper, redaction: kcap_redaction::NONE });
+        Ok(())
+    })
+}
+
+/// Hides what `redaction` says in the output of `dumper`, and writes it to the log of erased data; `kcap_dumper_get_params` and
+/// `kcap_dumper_finish_on_threads` carry it to whoever encodes chunks, so it comes before them. `redaction` itself is not used any more then,
+/// but what it was made from is for as long as the dumper is. `error` may be NULL.
+///
+/// Errors: `KCAP_ERR_OUT_OF_ORDER` (the dump has begun), `KCAP_ERR_NULL`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kcap_dumper_set_redaction(
+    dumper: *mut kcap_dumper,
+    redaction: *const kcap_redaction,
+    error: *mut kcap_error,
+) -> kcap_status {
+    answer(error, || {
+        let (dumper, redaction) = (ptr::get_mut(dumper)?, ptr::get(redaction)?.redaction);
+        dumper.dumper.redact(redaction)?;
+        dumper.redaction = kcap_redaction { redaction };
         Ok(())
     })
 }
@@ -206,8 +239,6 @@ pub const KCAP_NEXT_AGAIN: u32 = 0;
 pub const KCAP_NEXT_CHUNK: u32 = 1;
 /// Every chunk was handed out. When all are committed, `kcap_dumper_finish` completes the output.
 pub const KCAP_NEXT_DONE: u32 = 2;
-/// Ask again when every chunk that was handed out is committed: what comes next goes to a stream after them.
-pub const KCAP_NEXT_WAIT: u32 = 3;
 
 /// Does some of the work up to the next chunk, a few milliseconds' worth, and writes what to do next to `next`: a `KCAP_NEXT_` number.
 /// With `KCAP_NEXT_CHUNK` the chunk is in the `chunk_len` bytes at `chunk`. `error` may be NULL.
@@ -234,25 +265,30 @@ pub unsafe extern "C" fn kcap_dumper_next_chunk(
                 place.put(kcap_chunk { chunk });
                 KCAP_NEXT_CHUNK
             }
-            Next::Wait => KCAP_NEXT_WAIT,
             Next::Done => KCAP_NEXT_DONE,
         });
         Ok(())
     })
 }
 
-/// Writes how the chunks of `dumper` are to be encoded to `params`.
+/// Writes how the chunks of `dumper` are to be encoded to `params`. They are good for as long as the dumper is.
 ///
-/// Errors: `KCAP_ERR_NULL`, `KCAP_ERR_LENGTH`.
+/// Errors: `KCAP_ERR_NULL`, `KCAP_ERR_LENGTH` (also of a `params` without room for the redaction that there is).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn kcap_dumper_get_params(
     dumper: *const kcap_dumper,
     params: *mut kcap_encode_params,
 ) -> kcap_status {
     answer(core::ptr::null_mut(), || {
-        let found = ptr::get(dumper)?.dumper.params();
+        let dumper = ptr::get(dumper)?;
+        let found = dumper.dumper.params();
+        let place = ptr::out_growing(params)?;
+        let hides = !found.redaction.is_none();
+        if hides && place.size() < size_of::<kcap_encode_params>() {
+            return Err(KCAP_ERR_LENGTH.into());
+        }
         let bytes = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
-        ptr::out_growing(params)?.put(&kcap_encode_params {
+        place.put(&kcap_encode_params {
             size: 0,
             page_size: found.page_size.bytes(),
             chunk_pages: bytes(found.chunk_pages),
@@ -261,7 +297,8 @@ pub unsafe extern "C" fn kcap_dumper_get_params(
             compression: found.compression.flag(),
             find_zero: found.find_zero.into(),
             fast: found.fast.into(),
-            reserved: 0,
+            share_duplicates: found.share_duplicates.into(),
+            redaction: if hides { &raw const dumper.redaction } else { core::ptr::null() },
         });
         Ok(())
     })
@@ -308,8 +345,8 @@ pub unsafe extern "C" fn kcap_dumper_finish(
 }
 
 /// Ends a dump early, because the caller wants to or because the storage is full: writes what is held, so that the output
-/// describes the pages that were committed. It stays marked as incomplete, and nothing more can be done with it. On a stream,
-/// whose headers come last, there is nothing to save. `error` may be NULL.
+/// describes the pages that were committed and are in it; `kcap_report.saved` counts those. It stays marked as incomplete, and
+/// nothing more can be done with it. A stream gets its mark, if it still takes it. `error` may be NULL.
 ///
 /// Errors: those of `output` (what could be written is written all the same), `KCAP_ERR_NULL`.
 #[unsafe(no_mangle)]

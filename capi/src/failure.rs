@@ -2,10 +2,12 @@
 
 use page_filter::codec::DecodeError;
 use page_filter::printk::LogError;
+use page_filter::redact::RedactError;
 use page_filter::{Fault, KernelError, VirtFault, dump};
 
 use crate::status::{
-    Failure, KCAP_ERR_EXCLUDED, KCAP_ERR_HOLE, KCAP_ERR_IO, KCAP_ERR_LOST, KCAP_ERR_NOT_MAPPED, io,
+    Failure, KCAP_ERR_BUFFER_TOO_SMALL, KCAP_ERR_EXCLUDED, KCAP_ERR_HOLE, KCAP_ERR_IO, KCAP_ERR_LOST,
+    KCAP_ERR_NOT_MAPPED, KCAP_ERR_POISON, io,
 };
 
 impl From<Fault> for Failure {
@@ -13,6 +15,7 @@ impl From<Fault> for Failure {
         match fault {
             Fault::Hole => KCAP_ERR_HOLE.into(),
             Fault::Excluded => KCAP_ERR_EXCLUDED.into(),
+            Fault::Poison => KCAP_ERR_POISON.into(),
             Fault::Code(code) => io(KCAP_ERR_IO, code),
             _ => KCAP_ERR_LOST.into(),
         }
@@ -25,6 +28,20 @@ impl From<VirtFault> for Failure {
             VirtFault::NotMapped(addr) => Self { value: addr.0, ..KCAP_ERR_NOT_MAPPED.into() },
             VirtFault::Memory(fault) => fault.into(),
             _ => KCAP_ERR_NOT_MAPPED.into(),
+        }
+    }
+}
+
+impl From<RedactError> for Failure {
+    fn from(error: RedactError) -> Self {
+        match error {
+            RedactError::BufferTooSmall { needed } => {
+                Self { value: needed, ..KCAP_ERR_BUFFER_TOO_SMALL.into() }
+            }
+            RedactError::Range { start, .. } => Self::invalid("start", start),
+            RedactError::Bitmap { first } => Self::invalid("first", first),
+            RedactError::Virt(fault) => fault.into(),
+            _ => Self::invalid("name", 0),
         }
     }
 }
@@ -90,6 +107,7 @@ mod tests {
         let not_mapped = VirtFault::NotMapped(VirtAddr(0x123));
         let told = |failure: Failure| (failure.status, failure.code, failure.value, failure.field);
         assert_eq!(told(Fault::Code(-5).into()), (KCAP_ERR_IO, -5, u64::MAX - 4, ""));
+        assert_eq!(told(Fault::Poison.into()), (KCAP_ERR_POISON, 0, 0, ""));
         assert_eq!(told(Fault::Lost.into()), (KCAP_ERR_LOST, 0, 0, ""));
         assert_eq!(told(not_mapped.into()), (KCAP_ERR_NOT_MAPPED, 0, 0x123, ""));
         assert_eq!(told(KernelError::PageTables(not_mapped).into()), (KCAP_ERR_PAGE_TABLES, 0, 0x123, ""));

@@ -32,10 +32,12 @@ pub const KCAP_KIND_HWPOISON: u32 = 7;
 pub const KCAP_KIND_OFFLINE: u32 = 8;
 /// The `struct page` could not be read: kept.
 pub const KCAP_KIND_UNKNOWN: u32 = 9;
+/// Memory that was removed since the input's table of memory was made: never read, never dumped.
+pub const KCAP_KIND_REMOVED: u32 = 10;
 /// `kcap_kernel_page_kinds`: the input does not hold the page frame.
 pub const KCAP_KIND_ABSENT: u32 = 255;
 
-/// Elements of an array of numbers by kind; those past `KCAP_KIND_UNKNOWN` are 0, for kinds to come.
+/// Elements of an array of numbers by kind; those past `KCAP_KIND_REMOVED` are 0, for kinds to come.
 pub const KCAP_KINDS: usize = 16;
 
 const fn kind_number(kind: PageKind) -> u32 {
@@ -49,6 +51,7 @@ const fn kind_number(kind: PageKind) -> u32 {
         PageKind::Free => KCAP_KIND_FREE,
         PageKind::HwPoison => KCAP_KIND_HWPOISON,
         PageKind::Offline => KCAP_KIND_OFFLINE,
+        PageKind::Removed => KCAP_KIND_REMOVED,
         _ => KCAP_KIND_UNKNOWN,
     }
 }
@@ -66,6 +69,7 @@ pub extern "C" fn kcap_kind_str(kind: u32) -> *const c_char {
         KCAP_KIND_FREE => c"free",
         KCAP_KIND_HWPOISON => c"hwpoison",
         KCAP_KIND_OFFLINE => c"offline",
+        KCAP_KIND_REMOVED => c"removed",
         KCAP_KIND_ABSENT => c"absent",
         _ => c"unknown",
     };

@@ -102,9 +102,13 @@ pub mod source;
 
 pub mod kernel;
 
+pub mod sections;
+
 pub mod filter;
 
 pub mod log;
+
+pub mod redact;
 
 pub mod chunk;
 
@@ -113,6 +117,8 @@ pub mod dump;
 pub mod scan;
 
 pub mod report;
+
+pub mod verify;
 
 #[cfg(feature = "hosted")]
 pub mod hosted;

@@ -218,6 +218,11 @@ pub(crate) fn out_growing<T: Growing>(pointer: *mut T) -> Result<GrowingPlace<T>
 }
 
 impl<T: Growing> GrowingPlace<T> {
+    /// The size of the struct as the caller knows it, in bytes.
+    pub(crate) fn size(&self) -> usize {
+        self.1
+    }
+
     /// Writes the members that the caller knows, but for its size.
     pub(crate) fn put(self, value: &T) {
         let first = size_of::<usize>();

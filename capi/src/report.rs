@@ -73,6 +73,18 @@ pub struct kcap_report {
     pub reserved: u32,
     /// The first pages that could not be read.
     pub faults: [kcap_fault; KCAP_FAULTS],
+    /// Pages among `lost` where no memory was found.
+    pub holes: u64,
+    /// Pages among `lost` in memory that the hardware reports as broken.
+    pub poisoned: u64,
+    /// Pages saved in this output that share the bytes of an earlier one (`kcap_dump_options.share_duplicates`).
+    pub duplicates: u64,
+    /// Bytes that were not written for them.
+    pub duplicate_bytes: u64,
+    /// Pages saved in this output of which something is hidden.
+    pub redacted_pages: u64,
+    /// Bytes hidden in them.
+    pub redacted_bytes: u64,
 }
 
 // SAFETY: `repr(C)`, begins with a `usize`, holds nothing but integers.
@@ -120,6 +132,12 @@ impl From<&Report> for kcap_report {
             fault_count,
             reserved: 0,
             faults,
+            holes: report.holes,
+            poisoned: report.poisoned,
+            duplicates: report.duplicates,
+            duplicate_bytes: report.duplicate_bytes,
+            redacted_pages: report.redacted_pages,
+            redacted_bytes: report.redacted_bytes,
         }
     }
 }

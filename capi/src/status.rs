@@ -22,6 +22,8 @@ pub const KCAP_ERR_FRAMES: kcap_status = 5;
 pub const KCAP_ERR_OUT_OF_ORDER: kcap_status = 6;
 /// The memory changed while it was being saved.
 pub const KCAP_ERR_CHANGED: kcap_status = 7;
+/// The output would be larger than the limit that was set.
+pub const KCAP_ERR_LIMIT: kcap_status = 8;
 /// VMCOREINFO lacks a key: `kcap_error.field` names it.
 pub const KCAP_ERR_MISSING_KEY: kcap_status = 16;
 /// The page tables of the crashed kernel do not map themselves.
@@ -94,6 +96,10 @@ pub const KCAP_ERR_EXCLUDED: kcap_status = 71;
 pub const KCAP_ERR_LOST: kcap_status = 72;
 /// A virtual address is not mapped: `kcap_error.value` has the address.
 pub const KCAP_ERR_NOT_MAPPED: kcap_status = 73;
+/// The hardware reports the memory as broken.
+pub const KCAP_ERR_POISON: kcap_status = 74;
+/// The data of a page overlap those of another one, and are not the same.
+pub const KCAP_ERR_OVERLAP: kcap_status = 75;
 
 /// What a status means, in English: a string of the library's own, NUL-terminated, never NULL.
 #[unsafe(no_mangle)]
@@ -111,6 +117,7 @@ const fn meaning(status: kcap_status) -> &'static CStr {
         KCAP_ERR_FRAMES => c"the table of page frames cannot be read",
         KCAP_ERR_OUT_OF_ORDER => c"another chunk is due",
         KCAP_ERR_CHANGED => c"the memory changed while it was being saved",
+        KCAP_ERR_LIMIT => c"the size limit is reached",
         KCAP_ERR_MISSING_KEY => c"VMCOREINFO lacks a key",
         KCAP_ERR_PAGE_TABLES => c"the page tables do not map themselves",
         KCAP_ERR_LOG_UNREADABLE => c"the kernel log cannot be read",
@@ -147,6 +154,8 @@ const fn meaning(status: kcap_status) -> &'static CStr {
         KCAP_ERR_EXCLUDED => c"left out when the dump was made",
         KCAP_ERR_LOST => c"the page is lost",
         KCAP_ERR_NOT_MAPPED => c"the virtual address is not mapped",
+        KCAP_ERR_POISON => c"the memory is broken",
+        KCAP_ERR_OVERLAP => c"the data of the page overlap those of another",
         _ => c"unknown status",
     }
 }
@@ -214,7 +223,7 @@ mod tests {
     #[test]
     fn every_status_has_a_meaning_of_its_own() {
         let known: std::vec::Vec<_> = (-10..1000).filter(|&s| meaning(s) != c"unknown status").collect();
-        assert_eq!(known.len(), 44);
+        assert_eq!(known.len(), 47);
         let meanings: std::collections::BTreeSet<_> = known.iter().map(|&s| meaning(s)).collect();
         assert_eq!(meanings.len(), known.len());
     }

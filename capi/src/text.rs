@@ -14,11 +14,11 @@ struct Line<'b> {
 
 impl fmt::Write for Line<'_> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
-        let end = self.len.saturating_add(text.len());
-        if let Some(place) = self.buf.get_mut(self.len..end) {
+        let free = self.buf.get_mut(self.len..).unwrap_or_default();
+        if let Some(place) = free.get_mut(..text.len()) {
             place.copy_from_slice(text.as_bytes());
         }
-        self.len = end;
+        self.len = self.len.saturating_add(text.len());
         Ok(())
     }
 }

@@ -59,7 +59,7 @@ int output_end(const struct output *out, kcap_status status, const struct kcap_e
 
 	if (status) {
 		complain(out->name, error);
-		/* The storage is full: what was saved is of use, and marked as incomplete. A stream's headers come last. */
+		/* The storage is full: what was saved is of use, and marked as incomplete. A stream that fails is gone. */
 		if (out->file && status == KCAP_ERR_IO && report->saved) {
 			out->to.sync(out->to.ctx);
 			return EXIT_INCOMPLETE;

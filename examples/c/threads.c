@@ -98,10 +98,7 @@ static kcap_status hand_out_and_commit(struct ring *ring, struct input *in, kcap
 	while (status == KCAP_OK && (next != KCAP_NEXT_DONE || committed < ring->handed_out)) {
 		struct slot *slot = &ring->slots[ring->handed_out % ring->count];
 
-		/* What comes after KCAP_NEXT_WAIT is asked for when nothing is under way. */
-		if (next == KCAP_NEXT_WAIT && committed == ring->handed_out)
-			next = KCAP_NEXT_AGAIN;
-		if (next == KCAP_NEXT_DONE || next == KCAP_NEXT_WAIT || slot->state != FREE) {
+		if (next == KCAP_NEXT_DONE || slot->state != FREE) {
 			status = commit(ring, &ring->slots[committed++ % ring->count], dumper, to, error);
 			continue;
 		}

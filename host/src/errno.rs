@@ -4,10 +4,16 @@ use std::io;
 
 use vmcore_format::END_OF_FILE;
 
+/// Interrupted by a signal.
+pub const EINTR: i32 = 4;
 /// Input/output error: also stands in for an error that has no number of its own.
 pub const EIO: i32 = 5;
 /// Cannot allocate memory.
 pub const ENOMEM: i32 = 12;
+/// No such address: what `lseek` says where only a hole follows.
+pub(crate) const ENXIO: i32 = 6;
+/// Bad file descriptor.
+pub(crate) const EBADF: i32 = 9;
 /// Invalid argument.
 pub(crate) const EINVAL: i32 = 22;
 /// No space left on device.

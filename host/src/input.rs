@@ -5,13 +5,19 @@ use std::io::{self, Seek, SeekFrom};
 use std::os::unix::fs::{FileExt, FileTypeExt, MetadataExt};
 use std::path::Path;
 
-use vmcore_format::ReadAt;
+use vmcore_format::{POISONED, ReadAt};
 
-use crate::errno::{EIO, code_of};
-use crate::syscall::is_in_proc;
+use crate::errno::{ENXIO, code_of};
+use crate::syscall::{is_in_proc, next_data};
 use crate::windows::{Missing, Windows};
 
+/// The memory of a page of the file is broken.
+const EHWPOISON: i32 = libc::EHWPOISON;
+
 /// A regular file, a block device or `/proc/vmcore`, read at any offset. `/proc/vmcore` is mapped, where it can be.
+///
+/// Where a page is gone from under its mapping it is read once more, by `pread`. Broken memory answers [`POISONED`], and is not read
+/// again.
 #[derive(Debug)]
 pub struct Input {
     file: File,
@@ -46,6 +52,12 @@ impl Input {
         Ok(Self { file, size, identity: (metadata.dev(), metadata.ino()), windows })
     }
 
+    /// As [`open`](Self::open), and read through mappings whatever it is.
+    #[cfg(test)]
+    pub(crate) fn mapped(path: &Path) -> io::Result<Self> {
+        Ok(Self { windows: Some(Windows::default()), ..Self::open(path)? })
+    }
+
     /// Device and inode number: equal for two names of one file.
     #[must_use]
     pub fn identity(&self) -> (u64, u64) {
@@ -58,14 +70,29 @@ impl ReadAt for Input {
         let mapped = self.windows.as_ref().zip(self.size);
         match mapped.map(|(windows, size)| windows.read(&self.file, size, offset, buf)) {
             Some(Ok(())) => return Ok(()),
-            Some(Err(Missing::Gone)) => return Err(EIO),
-            Some(Err(Missing::NotMapped)) | None => {}
+            Some(Err(Missing::Poisoned)) => return Err(POISONED),
+            Some(Err(Missing::NotMapped | Missing::Gone)) | None => {}
         }
-        self.file.read_exact_at(buf, offset).map_err(|error| code_of(&error))
+        self.file.read_exact_at(buf, offset).map_err(|error| match code_of(&error) {
+            EHWPOISON => POISONED,
+            code => code,
+        })
     }
 
     fn size(&self) -> Option<u64> {
         self.size
+    }
+
+    fn next_data(&self, offset: u64) -> u64 {
+        if self.windows.is_some() {
+            return offset;
+        }
+        let end = self.size.unwrap_or(offset);
+        let found = match next_data(&self.file, offset) {
+            Err(ENXIO) => end,
+            found => found.unwrap_or(offset),
+        };
+        found.max(offset)
     }
 }
 
@@ -89,6 +116,21 @@ mod tests {
         assert_eq!(&buf, b"6789");
         assert_eq!(input.read_at(7, &mut buf), Err(END_OF_FILE));
         assert_eq!(input.read_at(u64::MAX, &mut buf), Err(crate::errno::EINVAL));
+    }
+
+    #[test]
+    fn holes_are_passed_over() {
+        let path = std::env::temp_dir().join(format!("kcapture-holes-{}", std::process::id()));
+        let file = File::create(&path).unwrap();
+        file.write_all_at(b"x", 1 << 30).unwrap();
+        file.set_len(1 << 40).unwrap();
+        let input = Input::open(&path).unwrap();
+        fs::remove_file(&path).unwrap();
+        // A file system without holes answers with what was asked.
+        assert!([0, 1 << 30].contains(&input.next_data(0)));
+        assert_eq!(input.next_data(1 << 30), 1 << 30);
+        assert!([1 << 35, 1 << 40].contains(&input.next_data(1 << 35)));
+        assert!(input.next_data(1 << 41) >= 1 << 41);
     }
 
     #[test]

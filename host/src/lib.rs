@@ -30,9 +30,10 @@ mod threads;
 
 pub mod kexec;
 
-pub use errno::{EIO, ENOMEM, describe};
+pub use errno::{EINTR, EIO, ENOMEM, describe};
 pub use input::Input;
 pub use memory::{available_memory, peak_memory};
 pub use output::{IfExists, Output};
 pub use stream::Stream;
+pub use syscall::{interrupted, watch_interrupts};
 pub use threads::{LendMemory, finish_on_threads};

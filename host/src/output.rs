@@ -131,7 +131,8 @@ impl Output {
         }
     }
 
-    /// Gives back the storage after the end of the file.
+    /// Gives back the storage after the end of the file. Before the last page is on storage this would wait for that page
+    /// alone.
     fn give_back_storage(&mut self) -> io::Result<()> {
         if self.gives_back {
             let size = self.file.metadata()?.len();
@@ -161,18 +162,22 @@ impl WriteAt for Output {
         Ok(())
     }
 
+    fn starts_as_zeros(&self) -> bool {
+        self.is_regular
+    }
+
     fn sync(&mut self) -> Result<(), i32> {
         if self.is_synced {
             return Ok(());
         }
-        let given_back = self.give_back_storage();
-        match given_back.and_then(|()| self.file.sync_all()).map_err(|error| code_of(&error)) {
+        // What finds the bytes again comes with them; times may come later.
+        match self.file.sync_data().map_err(|error| code_of(&error)) {
             // A device that keeps nothing has nothing to bring to stable storage.
             Err(EINVAL) if !self.is_regular => {}
             result => result?,
         }
         self.is_synced = true;
-        Ok(())
+        self.give_back_storage().map_err(|error| code_of(&error))
     }
 }
 

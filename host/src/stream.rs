@@ -1,11 +1,14 @@
 //! A stream that is written front to back.
 
 use std::fmt;
-use std::io::{BufWriter, Write};
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
+use std::os::fd::AsFd;
 
 use vmcore_format::WriteAt;
 
-use crate::errno::{EINVAL, code_of};
+use crate::errno::{EBADF, EINVAL, code_of};
+use crate::syscall::stdout_was_closed;
 
 /// A pipe, a socket or standard output as a [`WriteAt`] whose offsets only grow, without gaps.
 pub struct Stream<W: Write> {
@@ -18,6 +21,19 @@ impl<W: Write> Stream<W> {
     #[must_use]
     pub fn new(inner: W) -> Self {
         Self { inner: BufWriter::with_capacity(256 << 10, inner), position: 0 }
+    }
+}
+
+impl Stream<File> {
+    /// Standard output, past the buffer of lines that `std` puts before it.
+    ///
+    /// # Errors
+    /// The operating system's; that of a closed file where standard output was closed when the program began.
+    pub fn stdout() -> io::Result<Self> {
+        if stdout_was_closed() {
+            return Err(io::Error::from_raw_os_error(EBADF));
+        }
+        Ok(Self::new(File::from(io::stdout().as_fd().try_clone_to_owned()?)))
     }
 }
 

@@ -119,6 +119,15 @@ pub(crate) fn start_writeback(file: &File, offset: u64, len: u64) -> Result<(), 
     checked(c_long::from(result))
 }
 
+/// The first place at or above `offset` that is not in a hole of the file, `ENXIO` where nothing but a hole follows.
+pub(crate) fn next_data(file: &File, offset: u64) -> Result<u64, i32> {
+    let offset = libc::off64_t::try_from(offset).map_err(|_| EINVAL)?;
+    // SAFETY: takes numbers alone; the descriptor is open as long as `file` is borrowed. The position that it moves is
+    // used by nobody: all reads say where they start.
+    let found = unsafe { libc::lseek64(file.as_raw_fd(), offset, libc::SEEK_DATA) };
+    u64::try_from(found).map_err(|_| io::Error::last_os_error().raw_os_error().unwrap_or(EINVAL))
+}
+
 /// Whether `file` is on a file system that lives in memory (`tmpfs`).
 pub(crate) fn is_in_memory(file: &File) -> bool {
     const TMPFS_MAGIC: u64 = 0x0102_1994;
@@ -144,8 +153,8 @@ fn file_system(file: &File) -> Option<u64> {
 /// A piece of a file in memory, read only. What is there may change or go away at any time: bytes are copied out of it,
 /// never lent.
 ///
-/// Where a page is gone the processor's access raises `SIGBUS`. The handler that the first mapping installs puts a page of
-/// zeros there and takes note, and the copy fails. A `SIGBUS` elsewhere is none of its business: it goes where it went before.
+/// Where a page is gone, or its memory is broken, the processor's access raises `SIGBUS`. The handler that the first mapping installs
+/// puts a page of zeros there and takes note, and the copy fails. A `SIGBUS` elsewhere is none of its business: it goes where it went before.
 #[derive(Debug)]
 pub(crate) struct Mapping {
     start: NonNull<u8>,
@@ -163,13 +172,31 @@ struct Slot {
     /// Address of the first byte; 0: free, 1: being taken.
     start: AtomicUsize,
     len: AtomicUsize,
-    /// Whether a page of it was gone.
-    faulted: AtomicBool,
+    /// The address of an access that failed; 0: none did.
+    fault: AtomicUsize,
+    /// Whether it did because the memory is broken.
+    poisoned: AtomicBool,
+}
+
+/// Why bytes of a mapping cannot be had.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Broken {
+    /// They are not in it.
+    Outside,
+    /// A page of them is gone.
+    Gone,
+    /// The memory that they are in is broken: so many bytes into the mapping, an access failed.
+    Poisoned(usize),
 }
 
 /// The most mappings at a time. Who gets none reads without.
 static SLOTS: [Slot; 256] = [const {
-    Slot { start: AtomicUsize::new(0), len: AtomicUsize::new(0), faulted: AtomicBool::new(false) }
+    Slot {
+        start: AtomicUsize::new(0),
+        len: AtomicUsize::new(0),
+        fault: AtomicUsize::new(0),
+        poisoned: AtomicBool::new(false),
+    }
 }; 256];
 
 /// What `SIGBUS` did before, set before the handler is installed; without it there is no handler and no mapping.
@@ -191,7 +218,8 @@ impl Mapping {
             slot.start.store(0, Release);
             return None;
         };
-        slot.faulted.store(false, Relaxed);
+        slot.fault.store(0, Relaxed);
+        slot.poisoned.store(false, Relaxed);
         slot.len.store(len, Relaxed);
         slot.start.store(start.as_ptr().addr(), Release);
         Some(Self { start, len, offset, slot })
@@ -207,20 +235,23 @@ impl Mapping {
         self.len
     }
 
-    /// Fills `to` with the bytes that stand `skip` bytes into the mapping; `None` if they are not all in it, or a page of it
-    /// is gone: `to` is then unspecified, and the mapping of no more use.
-    pub(crate) fn copy(&self, skip: usize, to: &mut [u8]) -> Option<()> {
-        let end = skip.checked_add(to.len())?;
-        if end > self.len {
-            return None;
+    /// Fills `to` with the bytes that stand `skip` bytes into the mapping. Where that fails `to` is unspecified, and the mapping of no
+    /// more use.
+    pub(crate) fn copy(&self, skip: usize, to: &mut [u8]) -> Result<(), Broken> {
+        if skip.checked_add(to.len()).is_none_or(|end| end > self.len) {
+            return Err(Broken::Outside);
         }
-        // SAFETY: `skip..end` is in the mapping, which is unmapped by `drop` alone, and `to` is exclusively borrowed memory
+        // SAFETY: `to.len()` bytes from `skip` on are in the mapping, which is unmapped by `drop` alone, and `to` is exclusively borrowed memory
         // elsewhere. Bytes that others change meanwhile are copied in some state; any is a value of a `u8`. A page that is
         // gone is replaced by the signal handler.
         unsafe { ptr::copy_nonoverlapping(self.start.as_ptr().add(skip), to.as_mut_ptr(), to.len()) };
         // The handler runs on this thread, between the accesses of the copy and this one.
         compiler_fence(SeqCst);
-        (!self.slot.faulted.load(Relaxed)).then_some(())
+        match (self.slot.fault.load(Relaxed), self.slot.poisoned.load(Relaxed)) {
+            (0, _) => Ok(()),
+            (_, false) => Err(Broken::Gone),
+            (at, true) => Err(Broken::Poisoned(at.wrapping_sub(self.start.as_ptr().addr()))),
+        }
     }
 }
 
@@ -256,6 +287,8 @@ fn guard() -> Option<libc::sigaction> {
 extern "C" fn on_sigbus(signal: c_int, info: *mut libc::siginfo_t, context: *mut c_void) {
     // SAFETY: the kernel calls with a valid `siginfo_t`, whose address is set for this signal.
     let address = unsafe { (*info).si_addr() }.addr();
+    // SAFETY: as above.
+    let poisoned = matches!(unsafe { (*info).si_code }, libc::BUS_MCEERR_AR | libc::BUS_MCEERR_AO);
     // SAFETY: the call takes no pointer and is one that a signal handler may make.
     let page = usize::try_from(unsafe { libc::sysconf(libc::_SC_PAGESIZE) }).unwrap_or(4096);
     let holds = |slot: &&Slot| {
@@ -263,7 +296,8 @@ extern "C" fn on_sigbus(signal: c_int, info: *mut libc::siginfo_t, context: *mut
         start > 1 && (start..start.wrapping_add(len.next_multiple_of(page))).contains(&address)
     };
     if let Some(slot) = SLOTS.iter().find(holds) {
-        slot.faulted.store(true, Relaxed);
+        slot.poisoned.store(poisoned, Relaxed);
+        slot.fault.store(address, Relaxed);
         let at = ptr::without_provenance_mut(address & !page.wrapping_sub(1));
         let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_FIXED;
         // SAFETY: the page is one of a mapping of this file, which is only read, byte by byte, and was not there.
@@ -304,9 +338,95 @@ fn checked(result: c_long) -> Result<(), i32> {
     if result < 0 { Err(code_of(&io::Error::last_os_error())) } else { Ok(()) }
 }
 
+/// Whether `SIGINT` or `SIGTERM` came.
+static INTERRUPTED: AtomicBool = AtomicBool::new(false);
+
+/// From now on `SIGINT` and `SIGTERM` no longer end the program the first time: [`interrupted`] answers. A second one ends it at
+/// once. A signal that is ignored stays ignored.
+pub fn watch_interrupts() {
+    for signal in [libc::SIGINT, libc::SIGTERM] {
+        let mut before = MaybeUninit::<libc::sigaction>::zeroed();
+        // SAFETY: the kernel writes one `struct sigaction`, for which there is room.
+        let result = unsafe { libc::sigaction(signal, ptr::null(), before.as_mut_ptr()) };
+        // SAFETY: all zeros are a value of the structure, which the kernel may have replaced.
+        let before = unsafe { before.assume_init() };
+        if result != 0 || before.sa_sigaction == libc::SIG_IGN {
+            continue;
+        }
+        let mut action = MaybeUninit::<libc::sigaction>::zeroed();
+        // SAFETY: all zeros are a value of the structure: no flags, no handler, an empty mask.
+        let action = unsafe { action.assume_init_mut() };
+        let handler: extern "C" fn(c_int) = on_interrupt;
+        #[expect(clippy::as_conversions, reason = "the one way from a function to its address")]
+        let address = handler as libc::sighandler_t;
+        action.sa_sigaction = address;
+        action.sa_flags = libc::SA_RESTART | libc::SA_RESETHAND;
+        // SAFETY: the structure is valid for the call, and the handler does nothing but what a signal handler may. Where it
+        // cannot be installed the signal ends the program, as it did before.
+        let _ = unsafe { libc::sigaction(signal, action, ptr::null_mut()) };
+    }
+}
+
+/// Whether `SIGINT` or `SIGTERM` came since [`watch_interrupts`].
+#[must_use]
+pub fn interrupted() -> bool {
+    INTERRUPTED.load(Relaxed)
+}
+
+/// Takes note. Where one came before, this one does what it does by default, once the handler is left.
+extern "C" fn on_interrupt(signal: c_int) {
+    if INTERRUPTED.swap(true, Relaxed) {
+        // SAFETY: the call takes no pointer and is one that a signal handler may make.
+        let _ = unsafe { libc::raise(signal) };
+    }
+}
+
+/// Whether standard output was closed when the program began: `std` opens `/dev/null` in its place, for reading and writing, where
+/// a shell opens what it redirects to for writing alone.
+pub(crate) fn stdout_was_closed() -> bool {
+    let mut answer = MaybeUninit::<libc::stat>::zeroed();
+    // SAFETY: the kernel writes one `struct stat`, for which there is room.
+    let result = unsafe { libc::fstat(libc::STDOUT_FILENO, answer.as_mut_ptr()) };
+    // SAFETY: all zeros are a value of the structure, which the kernel may have replaced.
+    let answer = unsafe { answer.assume_init() };
+    // SAFETY: the call takes no pointer.
+    let flags = unsafe { libc::fcntl(libc::STDOUT_FILENO, libc::F_GETFL) };
+    let is_null = answer.st_mode & libc::S_IFMT == libc::S_IFCHR && answer.st_rdev == libc::makedev(1, 3);
+    result != 0 || flags < 0 || (is_null && flags & libc::O_ACCMODE == libc::O_RDWR)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// A machine check as the kernel reports it (`BUS_MCEERR_AR`), sent by hand: no memory is broken here.
+    #[test]
+    fn memory_that_breaks_fails_the_copy_and_says_where() {
+        const PAGE: usize = 4096;
+        let path = std::env::temp_dir().join(format!("kcapture-poison-{}", std::process::id()));
+        std::fs::write(&path, vec![7; 4 * PAGE]).unwrap();
+        let file = File::open(&path).unwrap();
+        std::fs::remove_file(&path).unwrap();
+        let mapping = Mapping::new(&file, 0, 4 * PAGE).unwrap();
+        let mut page = [0; PAGE];
+        assert_eq!(mapping.copy(PAGE, &mut page), Ok(()));
+        let mut info = [0_u64; 16];
+        let broken = mapping.start.as_ptr().addr() + 2 * PAGE + 0x123;
+        // `siginfo_t`: signal, errno and code, 32 bits each; the address at the next multiple of a word.
+        info[0] = u64::from(libc::SIGBUS.cast_unsigned());
+        info[1] = u64::from(libc::BUS_MCEERR_AR.cast_unsigned());
+        info[2] = broken as u64;
+        // SAFETY: the kernel reads a `siginfo_t` of 128 bytes, and the signal goes to this thread, whose handler knows the
+        // address.
+        let sent = unsafe {
+            let process = libc::syscall(libc::SYS_getpid);
+            let thread = libc::syscall(libc::SYS_gettid);
+            libc::syscall(libc::SYS_rt_tgsigqueueinfo, process, thread, libc::SIGBUS, info.as_ptr())
+        };
+        assert_eq!(sent, 0);
+        assert_eq!(mapping.copy(2 * PAGE, &mut page), Err(Broken::Poisoned(2 * PAGE + 0x123)));
+        assert_eq!(mapping.copy(3 * PAGE + 1, &mut page), Err(Broken::Outside));
+    }
 
     /// What kernel and libraries agree on: four words.
     #[test]

@@ -23,7 +23,7 @@ pub type LendMemory<'a> = dyn Fn(&mut dyn FnMut(&mut dyn PhysMemory)) + Sync + '
 ///
 /// All threads tell pages apart, read and pack them; this one hands out the work and writes what comes of it, in order.
 /// Each of the others calls `lend_memory` for a reader, and goes without a fuss if it gets none or cannot be started.
-/// `told` hears how far the dump is. Beyond the dumper's own memory two chunks for each thread are held
+/// `told` hears how far the dump is, and ends it by an error. Beyond the dumper's own memory two chunks for each thread are held
 /// ([`EncodeParams::out_bytes`]), and about 100 KiB of scratch.
 ///
 /// # Errors
@@ -35,7 +35,7 @@ pub fn finish_on_threads(
     lend_memory: &LendMemory<'_>,
     threads: usize,
     out: &mut dyn WriteAt,
-    told: &mut dyn FnMut(Progress),
+    told: &mut dyn FnMut(Progress) -> Result<(), Error>,
 ) -> Result<(), Error> {
     let params = dumper.params();
     let scanner = dumper.scanner();
@@ -73,8 +73,7 @@ pub fn finish_on_threads(
         foreman.run(told)
     })?;
     dumper.finish(out)?;
-    told(dumper.progress());
-    Ok(())
+    told(dumper.progress())
 }
 
 /// Work that any thread can do, and the memory for what comes of it.
@@ -151,7 +150,7 @@ impl Bench {
     }
 
     /// Works until there is nothing more to do.
-    fn serve(&self, worker: Result<Worker, Error>, memory: &mut dyn PhysMemory) {
+    fn serve(&self, worker: Result<Worker<'_>, Error>, memory: &mut dyn PhysMemory) {
         // Without memory the other threads do the work.
         let Ok(mut worker) = worker else { return };
         let _failing = Failing(self);
@@ -181,15 +180,15 @@ impl Bench {
 }
 
 /// What a thread works with, besides its reader.
-struct Worker {
+struct Worker<'a> {
     scanner: Scanner,
-    params: EncodeParams,
+    params: EncodeParams<'a>,
     scan_scratch: Vec<u8>,
     pack_scratch: Vec<u64>,
 }
 
-impl Worker {
-    fn new(scanner: Scanner, params: EncodeParams) -> Result<Self, Error> {
+impl<'a> Worker<'a> {
+    fn new(scanner: Scanner, params: EncodeParams<'a>) -> Result<Self, Error> {
         let scan_scratch = zeroed(scanner.scratch_len(), 0)?;
         let pack_scratch = zeroed(params.scratch_words(), 0)?;
         Ok(Self { scanner, params, scan_scratch, pack_scratch })
@@ -271,7 +270,7 @@ struct Foreman<'f, 'd> {
     dumper: &'f mut Dumper<'d>,
     memory: &'f mut dyn PhysMemory,
     out: &'f mut dyn WriteAt,
-    worker: Worker,
+    worker: Worker<'d>,
     spans: Buffers<u64>,
     chunks: Buffers<u8>,
     handed_out: u64,
@@ -300,7 +299,7 @@ enum Turn {
 
 impl Foreman<'_, '_> {
     /// Hands out, works on and commits every task.
-    fn run(&mut self, told: &mut dyn FnMut(Progress)) -> Result<(), Error> {
+    fn run(&mut self, told: &mut dyn FnMut(Progress) -> Result<(), Error>) -> Result<(), Error> {
         let mut wait_for_all = false;
         loop {
             let all_committed = self.handed_out == self.committed;
@@ -312,7 +311,7 @@ impl Foreman<'_, '_> {
                         continue;
                     }
                     Supply::More => {
-                        told(self.dumper.progress());
+                        told(self.dumper.progress())?;
                         continue;
                     }
                     Supply::NoRoom => {}
@@ -326,7 +325,7 @@ impl Foreman<'_, '_> {
             match self.turn()? {
                 Turn::Commit(made) => {
                     self.commit(made)?;
-                    told(self.dumper.progress());
+                    told(self.dumper.progress())?;
                 }
                 Turn::Work(job) => {
                     let done = self.worker.work(job, self.memory);
@@ -355,7 +354,6 @@ impl Foreman<'_, '_> {
         let supply = match self.dumper.next_chunk(self.memory, self.out)? {
             Next::Chunk(chunk) => return Ok(Supply::Task(Task::Pack(chunk, bytes))),
             Next::Again(_) => Supply::More,
-            Next::Wait => Supply::Later,
             Next::Done => Supply::End,
         };
         self.chunks.free.push(bytes);
@@ -411,5 +409,9 @@ fn zeroed<T: Clone>(len: usize, zero: T) -> Result<Vec<T>, Error> {
     memory.resize(len, zero);
     Ok(memory)
 }
+
 #[cfg(test)]
 mod tests;
+
+#[cfg(test)]
+mod cut_off;

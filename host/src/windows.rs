@@ -4,13 +4,15 @@
 //! kernel (Linux 6.1 in QEMU without hardware virtualisation): 13 to 21 ms a mebibyte by `pread`, 2 ms through windows
 //! of 4 MiB. Files in the page cache are read faster by `pread`.
 //!
-//! A page that goes away under a mapping (memory that the hardware gives up, a file that was cut off) raises `SIGBUS`: the
-//! read fails then, and nothing else happens ([`Mapping`]).
+//! A page that goes away under a mapping (a file that was cut off, memory that breaks) raises `SIGBUS`: the read fails then, and
+//! nothing else happens ([`Mapping`]). Windows that failed are not mapped again: what is in them is read by `pread`, where an error
+//! costs one system call. Broken memory is not touched a second time, neither way: through `pread` the kernel might fall over it.
 
+use core::sync::atomic::{AtomicBool, Ordering};
 use std::fs::File;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use crate::syscall::Mapping;
+use crate::syscall::{Broken, Mapping};
 
 /// The size of a window, in bytes, and what its offset is a multiple of.
 const WINDOW: u64 = 4 << 20;
@@ -18,12 +20,41 @@ const WINDOW: u64 = 4 << 20;
 /// Windows that are kept when no one reads from them: struct pages, page tables and pages to be saved lie apart.
 const KEPT: usize = 4;
 
+/// Windows and pages that failed, each as many as are remembered; the oldest are forgotten.
+const REMEMBERED: usize = 4096;
+/// Broken memory is given up in pieces of this size, the smallest page there is.
+const BROKEN: u64 = 4096;
+
 /// Mapped pieces of a file.
 #[derive(Debug, Default)]
 pub(crate) struct Windows {
     /// Those that no one reads from, the one that was used last at the end. A thread takes the one that it reads from, so that
     /// there are never more than these and one for each thread.
     idle: Mutex<Vec<Mapping>>,
+    /// Whether `bad` is not empty.
+    any_bad: AtomicBool,
+    bad: Mutex<Bad>,
+}
+
+/// What failed, by its offset in the file.
+#[derive(Debug, Default)]
+struct Bad {
+    /// Windows in which a page was gone.
+    windows: Vec<u64>,
+    /// Pieces of broken memory.
+    poisoned: Vec<u64>,
+}
+
+impl Bad {
+    fn remember(list: &mut Vec<u64>, offset: u64) {
+        if list.contains(&offset) {
+            return;
+        }
+        if list.len() >= REMEMBERED {
+            list.remove(0);
+        }
+        list.push(offset);
+    }
 }
 
 /// Why bytes cannot be had.
@@ -31,13 +62,16 @@ pub(crate) struct Windows {
 pub(crate) enum Missing {
     /// They cannot be mapped: a file that ends before them, a kernel that does not map them. They may be read otherwise.
     NotMapped,
-    /// A page of them is gone. They must not be read otherwise: where memory is broken the kernel might fall over it.
+    /// A page of them is gone. They may be read otherwise: that fails as well, or they are there again.
     Gone,
+    /// The memory that they are in is broken. They must not be read otherwise.
+    Poisoned,
 }
 
 impl Windows {
     /// Fills `buf` with what stands at `offset` in `file`, of `size` bytes. Where it fails `buf` is unspecified.
     pub(crate) fn read(&self, file: &File, size: u64, offset: u64, buf: &mut [u8]) -> Result<(), Missing> {
+        self.check(offset, buf.len())?;
         let mut at = offset;
         let mut rest = buf;
         while !rest.is_empty() {
@@ -46,12 +80,51 @@ impl Windows {
             let left = skip.and_then(|skip| window.len().checked_sub(skip)).filter(|&len| len > 0);
             let (skip, left) = skip.zip(left).ok_or(Missing::NotMapped)?;
             let (part, later) = rest.split_at_mut(left.min(rest.len()));
-            window.copy(skip, part).ok_or(Missing::Gone)?;
+            if let Err(broken) = window.copy(skip, part) {
+                return Err(self.note(window.offset(), broken));
+            }
             self.put_back(window);
             at = at.saturating_add(u64::try_from(part.len()).unwrap_or(u64::MAX));
             rest = later;
         }
         Ok(())
+    }
+
+    fn bad(&self) -> MutexGuard<'_, Bad> {
+        self.bad.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether something of `len` bytes at `offset` failed before.
+    fn check(&self, offset: u64, len: usize) -> Result<(), Missing> {
+        if !self.any_bad.load(Ordering::Acquire) {
+            return Ok(());
+        }
+        let end = offset.saturating_add(u64::try_from(len).unwrap_or(u64::MAX));
+        let meets = |start: &u64, size: u64| *start < end && offset < start.saturating_add(size);
+        let bad = self.bad();
+        if bad.poisoned.iter().any(|start| meets(start, BROKEN)) {
+            return Err(Missing::Poisoned);
+        }
+        if bad.windows.iter().any(|start| meets(start, WINDOW)) { Err(Missing::Gone) } else { Ok(()) }
+    }
+
+    /// Takes note of what failed in the window at `start`.
+    fn note(&self, start: u64, broken: Broken) -> Missing {
+        let mut bad = self.bad();
+        let missing = match broken {
+            Broken::Outside => return Missing::NotMapped,
+            Broken::Gone => {
+                Bad::remember(&mut bad.windows, start);
+                Missing::Gone
+            }
+            Broken::Poisoned(skip) => {
+                let at = start.saturating_add(u64::try_from(skip).unwrap_or(u64::MAX));
+                Bad::remember(&mut bad.poisoned, at & !BROKEN.saturating_sub(1));
+                Missing::Poisoned
+            }
+        };
+        self.any_bad.store(true, Ordering::Release);
+        missing
     }
 
     /// The window over `offset`: one that is there, or a new one.
@@ -123,17 +196,34 @@ mod tests {
         let mut page = [0; 4096];
         assert_eq!(windows.read(&file, size, 60 << 12, &mut page), Ok(()));
         file.set_len(10 << 12).unwrap();
-        for (pfn, there) in [(9, true), (10, false), (60, false), (0, true), (63, false), (9, true)] {
-            let read = windows.read(&file, size, pfn << 12, &mut page);
-            assert_eq!(read, if there { Ok(()) } else { Err(Missing::Gone) }, "{pfn}");
-            assert!(!there || page == bytes[(pfn << 12) as usize..][..4096], "{pfn}");
+        assert_eq!(windows.read(&file, size, 9 << 12, &mut page), Ok(()));
+        assert!(page == bytes[9 << 12..][..4096]);
+        // From the first page that is gone on the window is not used, for any page.
+        for pfn in [10, 60, 0, 63, 9] {
+            assert_eq!(windows.read(&file, size, pfn << 12, &mut page), Err(Missing::Gone), "{pfn}");
         }
+        assert!(windows.idle.lock().unwrap().is_empty());
         let mut many = vec![0; 20 << 12];
         assert_eq!(windows.read(&file, size, 0, &mut many), Err(Missing::Gone));
-        // What comes back is read again.
-        file.set_len(size).unwrap();
-        assert_eq!(windows.read(&file, size, 60 << 12, &mut page), Ok(()));
-        assert_eq!(page, [0; 4096]);
+    }
+
+    #[test]
+    fn broken_memory_is_not_touched_again() {
+        let bytes = bytes(64 << 12);
+        let size = bytes.len() as u64;
+        let file = file("broken", &bytes);
+        let windows = Windows::default();
+        assert_eq!(windows.note(0, Broken::Poisoned((9 << 12) + 0x123)), Missing::Poisoned);
+        let mut page = [0; 4096];
+        for (at, len, read) in [
+            (9 << 12, 4096, Err(Missing::Poisoned)),
+            ((10 << 12) - 1, 1, Err(Missing::Poisoned)),
+            ((9 << 12) - 1, 2, Err(Missing::Poisoned)),
+            (8 << 12, 4096, Ok(())),
+            (10 << 12, 4096, Ok(())),
+        ] {
+            assert_eq!(windows.read(&file, size, at, &mut page[..len]), read, "{at:x} {len}");
+        }
     }
 
     #[test]
@@ -149,8 +239,8 @@ mod tests {
                     let mut page = [0; 4096];
                     for pfn in (0..2000).map(|turn| (first * 40 + turn * 7) % 256) {
                         let read = windows.read(file, size, pfn << 12, &mut page);
-                        assert!(read.is_ok() || (read == Err(Missing::Gone) && pfn >= 128), "{pfn}");
-                        if pfn < 128 {
+                        assert!(read.is_ok() || read == Err(Missing::Gone), "{pfn}");
+                        if read.is_ok() && pfn < 128 {
                             assert!(page == bytes[(pfn << 12) as usize..][..4096], "{pfn}");
                         }
                     }

@@ -71,7 +71,7 @@ impl<'b> CommandLine<'b> {
             return Err(Error::Corrupt { field: Field::CommandLine, offset: len_of(self.len) });
         }
         if let Some(moved) = self.buf.get_mut(self.kernel_end..len) {
-            moved.rotate_right(added);
+            moved.rotate_right(added.min(moved.len()));
         }
         self.len = len;
         self.kernel_end = self.kernel_end.saturating_add(added).saturating_sub(after.len());
@@ -146,11 +146,11 @@ struct Tail<'b> {
 
 impl fmt::Write for Tail<'_> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
-        let end = self.len.saturating_add(text.len());
-        if let Some(free) = self.buf.get_mut(self.len..end) {
-            free.copy_from_slice(text.as_bytes());
+        let free = self.buf.get_mut(self.len..).unwrap_or_default();
+        if let Some(place) = free.get_mut(..text.len()) {
+            place.copy_from_slice(text.as_bytes());
         }
-        self.len = end;
+        self.len = self.len.saturating_add(text.len());
         Ok(())
     }
 }

@@ -67,8 +67,16 @@ impl<'a> Regions<'a> {
         if region.bytes.is_empty() {
             return Ok(());
         }
-        let at = self.sorted.iter().take_while(|known| known.start <= region.start).count();
-        self.sorted.insert(at, region)
+        self.sorted.push(region)?;
+        let mut at = self.sorted.len().saturating_sub(1);
+        while let Some(before) = at.checked_sub(1)
+            && let Ok([lower, added]) = self.sorted.get_disjoint_mut([before, at])
+            && lower.start > added.start
+        {
+            core::mem::swap(lower, added);
+            at = before;
+        }
+        Ok(())
     }
 
     /// The regions, in the order of their addresses.

@@ -107,5 +107,6 @@ const fn slot(kind: PageKind) -> usize {
         PageKind::HwPoison => 7,
         PageKind::Offline => 8,
         PageKind::Unknown => 9,
+        PageKind::Removed => 10,
     }
 }

@@ -6,6 +6,8 @@
 //! - Offline pages hold no data and are left out whenever any kind but zero pages is, or where the kernel has the key
 //!   `PG_hwpoison`: at levels 0 and 1 makedumpfile looks at pages only then.
 //! - Compound pages of every era are left out with their tails, and a page whose type no rule knows is kept.
+//! - Memory whose section the kernel has removed is never read and left out at every level ([`Sections`](crate::Sections)), and
+//!   `struct page`s of sections that are offline are not looked at: nobody keeps them up to date.
 //! - A block whose first frame is not in the bitmap (left out before, or in no `PT_LOAD`) is still found from its later ones.
 
 use core::ops::Range;
@@ -16,6 +18,7 @@ use crate::bits;
 use crate::counts::Counts;
 use crate::judge::{Carry, Judged};
 use crate::kernel::Kernel;
+use crate::mem_map::Described;
 use crate::pass::{BATCH, Pass};
 use crate::sanity::Findings;
 use crate::witness::Witness;
@@ -132,6 +135,27 @@ pub(crate) fn judge(
         None => pass.guess(),
     };
     Ok((carry, pass.run(level, carry, dumpable)))
+}
+
+/// Clears the frames of `dumpable` whose memory was removed, whatever else the kernel says: the first bit is `frames.start`.
+pub(crate) fn leave_out_removed(
+    kernel: &mut Kernel,
+    memory: &mut dyn PhysMemory,
+    frames: &Range<u64>,
+    dumpable: &mut [u64],
+) {
+    let bit = |pfn: u64| pfn.min(frames.end).saturating_sub(frames.start);
+    let mut at = frames.start;
+    while let Some(held) = bits::next_set(dumpable, bit(at)..bit(frames.end)) {
+        let pfn = held.saturating_add(frames.start);
+        at = match kernel.describe(memory, pfn) {
+            Described::Removed { until } => {
+                bits::clear(dumpable, bit(pfn)..bit(until));
+                until
+            }
+            Described::At { until, .. } | Described::Absent { until } => until,
+        };
+    }
 }
 
 #[cfg(test)]

@@ -108,7 +108,7 @@ impl<'a> Judge<'a> {
             PageKind::CachePrivate => any_of(Level::CACHE_PRIVATE),
             PageKind::User => any_of(Level::USER),
             PageKind::Free => any_of(Level::FREE),
-            PageKind::HwPoison => true,
+            PageKind::HwPoison | PageKind::Removed => true,
             PageKind::Offline => self.rules.hwpoison.is_some() || any_of(Level::ZERO.complement()),
             PageKind::Kernel | PageKind::Zero | PageKind::Slab | PageKind::Unknown => false,
         }

@@ -9,7 +9,7 @@ use vmcore_format::{Field, Layout, VirtAddr};
 
 use crate::PhysMemory;
 use crate::keys::{Key, Keys};
-use crate::mem_map::{Described, MemMap, MemoryModel, NoMemMap, for_first_runs};
+use crate::mem_map::{Described, MemMap, MemoryModel, NoMemMap, Sections, for_first_runs};
 use crate::paging::{Mapping, Paging, VirtFault, X86_64, X86_64Setup, phys_base};
 use crate::rules::{Missing, Rules};
 use crate::struct_page::StructPage;
@@ -74,6 +74,7 @@ pub struct Kernel {
     rules: Result<Rules, Key>,
     uts_name: Option<VirtAddr>,
     pub(crate) witnesses: Witnesses,
+    sections: Option<Sections>,
 }
 
 impl Kernel {
@@ -102,9 +103,19 @@ impl Kernel {
             (Ok(symbol), Ok(name)) => VirtAddr(symbol).checked_add(name),
             _ => None,
         };
-        let mut kernel =
-            Self { layout: machine.layout, paging, mem_map, rules, uts_name, witnesses: Witnesses::new() };
+        let mut kernel = Self {
+            layout: machine.layout,
+            paging,
+            mem_map,
+            rules,
+            uts_name,
+            witnesses: Witnesses::new(),
+            sections: None,
+        };
         kernel.sample_witnesses(&keys, memory);
+        if let (Ok(mem_map), Ok(rules)) = (&mut kernel.mem_map, &kernel.rules) {
+            kernel.sections = mem_map.compare_sections(rules, &mut kernel.paging, memory, &kernel.witnesses);
+        }
         Ok(kernel)
     }
 
@@ -135,6 +146,11 @@ impl Kernel {
         self.paging.read(memory, addr, buf)
     }
 
+    /// Where the crashed kernel's names stand.
+    pub(crate) fn names_at(&self) -> Option<VirtAddr> {
+        self.uts_name
+    }
+
     /// The crashed kernel's names, from `init_uts_ns`; `None` where VMCOREINFO does not say where they stand
     /// (`OFFSET(uts_namespace.name)`, Linux 5.9) or they cannot be read.
     pub fn utsname(&mut self, memory: &mut dyn PhysMemory) -> Option<UtsName> {
@@ -147,6 +163,13 @@ impl Kernel {
     #[must_use]
     pub fn memory_model(&self) -> Option<MemoryModel> {
         self.mem_map.as_ref().ok().map(MemMap::model)
+    }
+
+    /// Where the memory that the input has and the kernel's sections disagree; `None` where there is no mem_map, or one without
+    /// sections.
+    #[must_use]
+    pub fn sections(&self) -> Option<&Sections> {
+        self.sections.as_ref()
     }
 
     /// Why there is no mem_map: every page is kept then.

@@ -26,11 +26,14 @@ pub enum PageKind {
     Slab,
     /// The struct page could not be read: kept.
     Unknown,
+    /// Memory that was removed since the input's table of memory was made, as the kernel's `mem_section` says: never
+    /// read, never dumped.
+    Removed,
 }
 
 impl PageKind {
     /// Every kind, in the order of reports.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Kernel,
         Self::Slab,
         Self::Zero,
@@ -41,6 +44,7 @@ impl PageKind {
         Self::HwPoison,
         Self::Offline,
         Self::Unknown,
+        Self::Removed,
     ];
 }
 

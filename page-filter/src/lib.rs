@@ -29,11 +29,14 @@ mod rules;
 mod classify;
 mod slices;
 
-mod mem_map;
 mod witness;
+
+mod mem_map;
 
 mod counts;
 mod kernel;
+
+pub mod redact;
 
 mod block;
 mod sanity;
@@ -50,12 +53,14 @@ mod test_machine;
 
 pub mod dump;
 
+pub mod verify;
+
 pub use counts::Counts;
 pub use filter::Filter;
 pub use kernel::{Kernel, KernelError, Machine};
 pub use keys::Key;
 pub use kind::{Level, PageKind};
-pub use mem_map::{MemoryModel, NoMemMap};
+pub use mem_map::{FrameRanges, MemoryModel, NAMED_RANGES, NoMemMap, Sections};
 pub use paging::{Mapping, VirtFault};
 pub use phys::{ElfMemory, Fault, KdumpMemory, LoadIndex, LoadSlot, PhysMemory, Regions};
 pub use rules::{Missing, Rule};

@@ -29,17 +29,22 @@ impl Pass<'_> {
     pub(crate) fn run(&mut self, level: Level, carry: Carry, dumpable: &mut [u64]) -> Judged {
         let witnesses = self.kernel.witnesses.clone();
         let mut judge = Judge::new(self.rules, level, self.window.clone(), dumpable, witnesses, carry);
-        let mut batch = BATCH;
+        let mut careful = false;
         let mut at = self.window.start;
         while let Some(pfn) = judge.next_to_look_at(at) {
             at = match self.kernel.describe(self.memory, pfn) {
                 Described::At { first, until } => {
                     let until = until.min(self.window.end);
-                    self.judge(&mut judge, pfn..until, first, &mut batch)
+                    self.judge(&mut judge, pfn..until, first, &mut careful)
                 }
                 Described::Absent { until } => {
                     let until = until.min(self.window.end);
                     judge.settle(pfn..until, PageKind::Unknown);
+                    until
+                }
+                Described::Removed { until } => {
+                    let until = until.min(self.window.end);
+                    judge.settle(pfn..until, PageKind::Removed);
                     until
                 }
             };
@@ -64,30 +69,34 @@ impl Pass<'_> {
         Carry::after_frame(start, blocks.block_over(start).as_ref())
     }
 
-    /// Judges frames of a run whose `struct page`s start at `first`: answers the first that is not judged.
-    fn judge(&mut self, judge: &mut Judge<'_>, run: Range<u64>, first: VirtAddr, batch: &mut usize) -> u64 {
+    /// Judges frames of a run whose `struct page`s start at `first`: answers the first that is not judged. Where some of a batch
+    /// cannot be read (then it is `careful`) the mem_map is read page by page: a page that fails makes the frames that it describes
+    /// unknown, and no others.
+    fn judge(&mut self, judge: &mut Judge<'_>, run: Range<u64>, first: VirtAddr, careful: &mut bool) -> u64 {
         let pfn = run.start;
         // An aligned batch, so that most lie in whole pages of the mem_map.
         let aligned = BATCH.saturating_sub(usize::try_from(pfn).unwrap_or(0) & BATCH.wrapping_sub(1));
         let left = usize::try_from(run.end.saturating_sub(pfn)).unwrap_or(usize::MAX);
-        let frames = left.min(aligned).min(*batch);
+        let frames = left.min(aligned);
         if let Some(stop) = self.judge_in_place(judge, pfn, first, frames) {
             return self.go_on(judge, stop);
         }
         let size = self.rules.size;
         let room = self.scratch.len().checked_div(size).unwrap_or(0);
-        let len = frames.min(room).saturating_mul(size);
+        let in_page = self.in_page(first);
+        let frames = frames.min(room).min(if *careful { in_page } else { usize::MAX });
+        let len = frames.saturating_mul(size);
         let bytes = self.scratch.get_mut(..len).unwrap_or_default();
         if self.kernel.read_virt(self.memory, first, bytes).is_err() {
-            if len > size {
-                *batch = (frames >> 1).max(1);
+            *careful = true;
+            if frames > in_page {
                 return pfn;
             }
-            let next = pfn.saturating_add(1);
+            let next = pfn.saturating_add(u64::try_from(frames).unwrap_or(u64::MAX).max(1));
             judge.settle(pfn..next, PageKind::Unknown);
             return next;
         }
-        *batch = batch.saturating_mul(2).min(BATCH);
+        *careful = false;
         let mut at = pfn;
         loop {
             let skip = usize::try_from(at.saturating_sub(pfn)).unwrap_or(usize::MAX).saturating_mul(size);
@@ -98,6 +107,13 @@ impl Pass<'_> {
             let stop = judge.judge(at, bytes);
             at = self.go_on(judge, stop);
         }
+    }
+
+    /// How many `struct page`s from `first` on end in its page of the mem_map, or 1.
+    fn in_page(&self, first: VirtAddr) -> usize {
+        let page = self.memory.page_size().bytes();
+        let left = page.saturating_sub(first.0 & page.wrapping_sub(1));
+        usize::try_from(left).ok().and_then(|left| left.checked_div(self.rules.size)).unwrap_or(0).max(1)
     }
 
     /// Judges frames whose `struct page`s are mapped; `None` if they are not.

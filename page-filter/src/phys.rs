@@ -2,7 +2,7 @@
 
 use core::ops::Range;
 
-use vmcore_format::{PageSize, Pfn, PhysAddr};
+use vmcore_format::{POISONED, PageSize, Pfn, PhysAddr};
 
 mod elf;
 mod kdump;
@@ -22,13 +22,26 @@ pub enum Fault {
     Excluded,
     /// The page was to be dumped and is damaged or missing in the file (its descriptor or its data are broken).
     Lost,
+    /// The hardware reports the memory as broken: to read it again may stop the machine.
+    Poison,
     /// The embedder's own code for a failed read.
     Code(i32),
+}
+
+/// What the code of a failed read of the input means.
+const fn fault_of_code(code: i32) -> Fault {
+    match code {
+        POISONED => Fault::Poison,
+        code => Fault::Code(code),
+    }
 }
 
 /// Bytes of the crashed machine, by physical address.
 ///
 /// Reads take `&mut self`: a reader may keep a page it decompressed. Threads use one reader each, over the same file.
+///
+/// A read of several pages that fails says nothing about which of them can be read: they are read one by one then. Who reads memory
+/// that may be poisoned, remembers where it is, and answers the second time without reading.
 pub trait PhysMemory {
     /// The page size of the crashed machine.
     fn page_size(&self) -> PageSize;

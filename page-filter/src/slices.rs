@@ -100,7 +100,8 @@ impl<'r> Slicer<'r> {
             self.raw(pages.iter(), word, half)
         } else {
             let layout = self.rules.layout;
-            let pages = bytes.chunks_exact(self.rules.size).map(|bytes| StructPage::new(bytes, layout));
+            let pages =
+                bytes.chunks_exact(self.rules.size.max(1)).map(|bytes| StructPage::new(bytes, layout));
             self.raw(
                 pages,
                 |page, offset| page.long(offset).unwrap_or(0),

@@ -37,7 +37,7 @@ impl Witnesses {
         if let Some(slot) = self.list.get_mut(self.len) {
             *slot = (pfn, witness);
             self.len = self.len.saturating_add(1);
-            self.list.sort_unstable();
+            vmcore_format::sort_by_key(&mut self.list, |&entry| entry);
         }
     }
 

@@ -1,5 +1,62 @@
 //! Damage for hostile tests, the same in every run.
 
+use std::ops::Range;
+
+/// Values that overflow, wrap or point nowhere, for a field of a file of `len` bytes.
+fn extremes(len: u64) -> [u64; 15] {
+    [
+        0,
+        1,
+        u64::MAX,
+        u64::MAX - 1,
+        1 << 63,
+        i64::MAX as u64,
+        u64::from(u32::MAX),
+        1 << 31,
+        i32::MAX as u64,
+        u64::from(u16::MAX),
+        len,
+        len.wrapping_sub(1),
+        len + 1,
+        u64::MAX - 0xfff,
+        1 << 40,
+    ]
+}
+
+/// One field of a file, damaged.
+#[derive(Debug, Clone, Copy)]
+pub struct Swept {
+    /// Where it stands, in bytes.
+    pub at: usize,
+    /// Its size in bytes.
+    pub width: usize,
+    /// What it says now, in the one byte order or the other.
+    pub value: u64,
+    /// Most significant byte first.
+    pub big: bool,
+}
+
+/// Hands `meet` a copy of `bytes` for each aligned field of 1, 2, 4 and 8 bytes in `range` and each value that overflows,
+/// wraps or points nowhere.
+pub fn sweep(bytes: &[u8], range: Range<usize>, mut meet: impl FnMut(Swept, &[u8])) {
+    let mut damaged = bytes.to_vec();
+    let range = range.start..range.end.min(bytes.len());
+    for width in [1, 2, 4, 8] {
+        for at in (range.start.next_multiple_of(width)..range.end).step_by(width) {
+            let Some(whole) = bytes.get(at..at + width) else { break };
+            for value in extremes(bytes.len() as u64) {
+                for big in [false, true] {
+                    let field = if big { value.to_be_bytes() } else { value.to_le_bytes() };
+                    let from = if big { 8 - width } else { 0 };
+                    damaged[at..at + width].copy_from_slice(&field[from..from + width]);
+                    meet(Swept { at, width, value, big }, &damaged);
+                }
+            }
+            damaged[at..at + width].copy_from_slice(whole);
+        }
+    }
+}
+
 /// A deterministic generator of numbers and of damage (splitmix64).
 #[derive(Debug, Clone)]
 pub struct Random(u64);
@@ -46,24 +103,7 @@ impl Random {
             return;
         }
         let at = self.below((bytes.len() / width) as u64) as usize * width;
-        let len = bytes.len() as u64;
-        let values = [
-            0,
-            1,
-            u64::MAX,
-            u64::MAX - 1,
-            1 << 63,
-            i64::MAX as u64,
-            u64::from(u32::MAX),
-            1 << 31,
-            i32::MAX as u64,
-            u64::from(u16::MAX),
-            len,
-            len.wrapping_sub(1),
-            len + 1,
-            u64::MAX - 0xfff,
-            1 << 40,
-        ];
+        let values = extremes(bytes.len() as u64);
         let value = values[self.below(values.len() as u64) as usize];
         let field = &mut bytes[at..at + width];
         if self.below(2) == 0 {

@@ -119,6 +119,16 @@ impl Kdump {
         ranges.iter().map(|range| self.part(Some(range.clone()))).collect()
     }
 
+    /// Where the descriptors start in the file, in bytes.
+    pub(crate) fn descs_at(&self) -> usize {
+        let block = self.block_size;
+        let trailer = if self.version >= 4 { &self.notes } else { &self.vmcoreinfo };
+        let trailer_len = if self.version >= 3 { trailer.len() } else { 0 };
+        let sub_blocks = (self.sub_header_len() + trailer_len).div_ceil(block);
+        let bitmap_blocks = (self.max_mapnr as usize).div_ceil(8).div_ceil(block);
+        block * (1 + sub_blocks + 2 * bitmap_blocks)
+    }
+
     fn out(&self) -> Bytes {
         Bytes::new(self.big, self.abi == Abi::Lp64)
     }
@@ -146,7 +156,7 @@ impl Kdump {
 
     /// `phys_base`, `dump_level`, split, `start_pfn`, `end_pfn`, `offset_vmcoreinfo`, `size_vmcoreinfo`, `offset_note`, `size_note`,
     /// `offset_eraseinfo`, `size_eraseinfo`, `start_pfn_64`, `end_pfn_64`, `max_mapnr_64`, end.
-    fn sub_header_offsets(&self) -> Vec<usize> {
+    pub(crate) fn sub_header_offsets(&self) -> Vec<usize> {
         let long = if self.abi == Abi::Lp64 { 8 } else { 4 };
         let sizes = [long, 4, 4, long, long, 8, long, 8, long, 8, long, 8, 8, 8];
         let mut at = 0usize;

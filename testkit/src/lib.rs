@@ -16,6 +16,7 @@
 
 mod bytes;
 mod codec;
+mod corpus;
 mod elf;
 mod era;
 mod flattened;
@@ -32,10 +33,14 @@ mod vmcoreinfo;
 
 pub use bytes::Bytes;
 pub use codec::{lzo, snappy, zlib, zstd};
+pub use corpus::{
+    Expect, HostileDump, Pages, hostile_dumps, hostile_elf_cores, hostile_kdump_files, hostile_machines,
+    hostile_pages, hostile_sets, hostile_streams,
+};
 pub use elf::{Elf, ElfOptions, Loads};
 pub use era::Era;
 pub use flattened::{FlattenOptions, flatten};
-pub use hostile::Random;
+pub use hostile::{Random, Swept, sweep};
 pub use kdump::{Abi, Codec, Kdump, kdump_of};
 pub use large::{LargeMachine, Mix};
 pub use log::{Generation, LogRecord};

@@ -59,6 +59,8 @@ pub struct Builder {
     pub(crate) era: Era,
     pub(crate) page_size: u64,
     pub(crate) ranges: Vec<(u64, u64)>,
+    pub(crate) removed: Vec<(u64, u64)>,
+    pub(crate) offline: Vec<(u64, u64)>,
     pub(crate) model: MemModel,
     pub(crate) section_size_bits: u32,
     pub(crate) five_levels: bool,
@@ -82,6 +84,8 @@ impl Builder {
             era,
             page_size: if matches!(arch, Arch::Ppc64 | Arch::Ppc64Le) { 0x1_0000 } else { 0x1000 },
             ranges: vec![(0, 24 * mib)],
+            removed: Vec::new(),
+            offline: Vec::new(),
             model: match arch {
                 Arch::X86_64 => MemModel::Vmemmap { huge: true, optimised: false },
                 Arch::Arm64 => MemModel::SparseStatic,
@@ -119,6 +123,20 @@ impl Builder {
     #[must_use]
     pub fn ranges(mut self, ranges: &[(u64, u64)]) -> Self {
         self.ranges = ranges.to_vec();
+        self
+    }
+
+    /// Memory of sections of its own that `PT_LOAD`s have and the kernel has no more: garbage.
+    #[must_use]
+    pub fn removed(mut self, start: u64, end: u64) -> Self {
+        self.removed.push((start, end));
+        self
+    }
+
+    /// Sections that the kernel has taken offline; their struct pages stay.
+    #[must_use]
+    pub fn offline(mut self, start: u64, end: u64) -> Self {
+        self.offline.push((start, end));
         self
     }
 
@@ -253,6 +271,7 @@ impl Builder {
             tables.write(&mut m);
         }
         vmcoreinfo::write(&mut m);
+        m.spec.ranges.extend(&m.spec.removed);
         m
     }
 }
@@ -360,6 +379,7 @@ impl Machine {
         let mut page = match (self.pages.get(&pfn), self.uses.get(&pfn)) {
             (Some(page), _) => page.clone(),
             (None, Some((_, used))) => pattern(pfn, *used, size as usize),
+            (None, None) if self.is_removed(pfn) => vec![0xee; size as usize],
             (None, None) => vec![0; size as usize],
         };
         if !self.is_whole(pfn) {
@@ -371,6 +391,10 @@ impl Machine {
             }
         }
         page
+    }
+
+    fn is_removed(&self, pfn: u64) -> bool {
+        self.spec.removed.iter().any(|(start, end)| (*start..*end).contains(&(pfn * self.spec.page_size)))
     }
 
     /// The physical bytes at `addr`; they may span pages.

@@ -36,7 +36,8 @@ pub struct MemMap {
     vmemmap: BTreeMap<u64, u64>,
 }
 
-const HAS_MEM_MAP_ONLINE: u64 = 0b1111;
+const HAS_MEM_MAP: u64 = 0b1011;
+const ONLINE: u64 = 0b0100;
 
 impl MemMap {
     pub(crate) fn struct_size(m: &Machine) -> u64 {
@@ -175,7 +176,9 @@ impl MemMap {
                 // The array's address less that of the section's first page frame in it.
                 m.linear(array).wrapping_sub(nr * per_section * size)
             };
-            m.poke_word(at, first | HAS_MEM_MAP_ONLINE);
+            let start = nr << m.spec.section_size_bits;
+            let offline = m.spec.offline.iter().any(|(from, to)| (*from..*to).contains(&start));
+            m.poke_word(at, first | if offline { HAS_MEM_MAP } else { HAS_MEM_MAP | ONLINE });
             m.poke_word(at + word, 0x1230 + nr);
         }
     }

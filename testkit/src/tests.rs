@@ -52,3 +52,13 @@ fn logs_of_every_generation_wrap() {
         }
     }
 }
+
+#[test]
+fn removed_memory_is_in_the_file_alone() {
+    let start = 8 << 30;
+    let machine = Machine::x86_64(Era::V6_1).removed(start, start + 0x10_0000).build();
+    assert_eq!(machine.ranges().last(), Some(&(start, start + 0x10_0000)));
+    assert_eq!(machine.content(start >> 12), vec![0xee; 0x1000]);
+    assert!(machine.pfns().last().unwrap() < &(start >> 12));
+    assert!(machine.elf().to_vec().windows(0x1000).any(|page| page.iter().all(|byte| *byte == 0xee)));
+}

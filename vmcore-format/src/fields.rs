@@ -1,21 +1,34 @@
 //! Fields of structures whose layout depends on the dumped machine, one after the other.
 
-use crate::{Class, Error, Field, Layout, ReadAt};
+use crate::{Class, Error, Field, Layout, ReadAt, io};
 use scroll::{Pread, Pwrite};
 
 /// Fills `buf` from `input`. What lies past a known end of the input is [`Error::Corrupt`] in `field`,
 /// any other failure is the caller's own code.
 pub(crate) fn read(input: &dyn ReadAt, field: Field, offset: u64, buf: &mut [u8]) -> Result<(), Error> {
+    check_end(input, field, offset, buf)?;
+    input.read_at(offset, buf).map_err(|code| Error::Io { code })
+}
+
+/// As [`read`], for a header of which a stream may have been cut off before some bytes.
+pub(crate) fn read_header(
+    input: &dyn ReadAt,
+    field: Field,
+    offset: u64,
+    buf: &mut [u8],
+) -> Result<(), Error> {
+    check_end(input, field, offset, buf)?;
+    io::read_header(input, offset, buf).map_err(|code| Error::Io { code })
+}
+
+fn check_end(input: &dyn ReadAt, field: Field, offset: u64, buf: &[u8]) -> Result<(), Error> {
     let end = u64::try_from(buf.len()).ok().and_then(|len| offset.checked_add(len));
     let past_end = match (end, input.size()) {
         (Some(end), Some(size)) => end > size,
         (None, _) => true,
         (Some(_), None) => false,
     };
-    if past_end {
-        return Err(Error::Corrupt { field, offset });
-    }
-    input.read_at(offset, buf).map_err(|code| Error::Io { code })
+    if past_end { Err(Error::Corrupt { field, offset }) } else { Ok(()) }
 }
 
 /// Takes the fields of one structure out of its bytes, in order.

@@ -3,6 +3,10 @@
 /// The code that the byte slices of this crate answer to a read past their end.
 pub const END_OF_FILE: i32 = -1;
 
+/// The code that a [`ReadAt`] answers where the hardware reports the memory behind the bytes as broken (`EHWPOISON`, a
+/// machine check): they must not be read again.
+pub const POISONED: i32 = 0x4000_0004;
+
 /// Positional reads from a file, a block device or memory.
 ///
 /// Reads are all or nothing. The error is the embedder's own code, which comes back in
@@ -17,6 +21,12 @@ pub trait ReadAt {
     /// The input's size in bytes, where it is known. Parsers then tell a truncated input from a failed read.
     fn size(&self) -> Option<u64> {
         None
+    }
+
+    /// The first place at or above `offset` where a byte may be other than zero: all before it read as zero. `offset`
+    /// itself where that is not known. A table with holes of terabytes costs no time then.
+    fn next_data(&self, offset: u64) -> u64 {
+        offset
     }
 }
 
@@ -33,6 +43,12 @@ pub trait WriteAt {
         true
     }
 
+    /// Whether bytes that are never written read as zero between those that are, as in a new file. A writer may then
+    /// leave out what is zero. A device has its old bytes there, and a stream has none.
+    fn starts_as_zeros(&self) -> bool {
+        false
+    }
+
     /// Returns when everything written so far is on stable storage.
     ///
     /// # Errors
@@ -40,6 +56,24 @@ pub trait WriteAt {
     fn sync(&mut self) -> Result<(), i32> {
         Ok(())
     }
+}
+
+/// Fills `buf` with bytes of a header, in which those that a stream was cut off before are zero: a mark that was to come last
+/// must not cost the rest.
+pub(crate) fn read_header<R: ReadAt + ?Sized>(input: &R, offset: u64, buf: &mut [u8]) -> Result<(), i32> {
+    match input.read_at(offset, buf) {
+        Err(END_OF_FILE) if input.size().is_some() => {}
+        result => return result,
+    }
+    // Without its first byte there is no header.
+    let mut first = [0];
+    input.read_at(offset, &mut first)?;
+    for (byte, at) in buf.iter_mut().zip(offset..) {
+        if input.read_at(at, core::slice::from_mut(byte)).is_err() {
+            *byte = 0;
+        }
+    }
+    Ok(())
 }
 
 impl ReadAt for [u8] {
@@ -65,6 +99,10 @@ impl<T: ReadAt + ?Sized> ReadAt for &T {
     fn size(&self) -> Option<u64> {
         (**self).size()
     }
+
+    fn next_data(&self, offset: u64) -> u64 {
+        (**self).next_data(offset)
+    }
 }
 
 impl<T: WriteAt + ?Sized> WriteAt for &mut T {
@@ -74,6 +112,10 @@ impl<T: WriteAt + ?Sized> WriteAt for &mut T {
 
     fn can_rewrite(&self) -> bool {
         (**self).can_rewrite()
+    }
+
+    fn starts_as_zeros(&self) -> bool {
+        (**self).starts_as_zeros()
     }
 
     fn sync(&mut self) -> Result<(), i32> {

@@ -39,6 +39,15 @@ impl Layout {
 }
 
 impl Endian {
+    /// The four bytes of an unsigned number.
+    #[must_use]
+    pub fn u32_bytes(self, value: u32) -> [u8; 4] {
+        match self {
+            Self::Little => value.to_le_bytes(),
+            Self::Big => value.to_be_bytes(),
+        }
+    }
+
     /// The four bytes as an unsigned number.
     #[must_use]
     pub fn u32(self, bytes: [u8; 4]) -> u32 {

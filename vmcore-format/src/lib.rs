@@ -20,6 +20,8 @@
 #[cfg(test)]
 extern crate std;
 
+mod sort;
+
 mod addr;
 mod error;
 mod io;
@@ -34,11 +36,14 @@ pub mod elf;
 
 pub mod vmcoreinfo;
 
+pub mod eraseinfo;
+
 pub mod flattened;
 
 pub mod kdump;
 
 pub use addr::{PageSize, Pfn, PhysAddr, VirtAddr};
 pub use error::{Error, Field};
-pub use io::{END_OF_FILE, ReadAt, WriteAt};
+pub use io::{END_OF_FILE, POISONED, ReadAt, WriteAt};
 pub use layout::{Class, Endian, Layout};
+pub use sort::sort_by_key;

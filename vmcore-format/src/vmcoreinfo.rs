@@ -119,12 +119,13 @@ impl<'a> VmcoreInfo<'a> {
     }
 }
 
-fn decimal(value: &str) -> Option<u64> {
+/// Decimal digits and nothing else.
+pub(crate) fn decimal(value: &str) -> Option<u64> {
     value.bytes().all(|byte| byte.is_ascii_digit()).then(|| value.parse().ok())?
 }
 
 /// Hexadecimal digits; a leading `0x`, which some keys carry, may be there.
-fn hexadecimal(value: &str) -> Option<u64> {
+pub(crate) fn hexadecimal(value: &str) -> Option<u64> {
     let digits = value.strip_prefix("0x").unwrap_or(value);
     digits.bytes().all(|byte| byte.is_ascii_hexdigit()).then(|| u64::from_str_radix(digits, 16).ok())?
 }

@@ -12,6 +12,8 @@ mod boot;
 mod vmcore;
 mod oracles;
 mod layers;
+mod oldest;
+mod miri;
 mod load;
 mod fastboot;
 mod purgatory;
@@ -19,9 +21,12 @@ mod purgatory_run;
 mod objects;
 mod header;
 mod capi;
+mod panics;
 mod deb;
+mod hostile;
 mod bench;
 mod demo;
+mod fuzz;
 mod test;
 
 use run::Outcome;
@@ -35,7 +40,7 @@ cargo xtask TASK
   layers            check which crates and modules import which
   vmcore [NAME..]   crash real Debian kernels under QEMU; keep their vmcores in the user's cache folder
   load [NAME..]     load crash kernels with kcap in six machines, crash them, compare with kexec-tools and the kernel's own
-                    loader, change loaded bytes; --full: in all 32
+                    loader, change loaded bytes, take memory away; --full: in all 32
   fastboot          leave one kernel for another: how long it takes, beside a cold boot
   oracles [GROUP..] what crash, drgn, makedumpfile and others say of dumps of those vmcores
   purgatory [--write]  build the object that runs between two kernels, compare it with the committed one, check it
@@ -46,8 +51,15 @@ cargo xtask TASK
                     tests, baremetal, examples, crash
   capi --write      write its lists of symbols and of layouts
   capi --install PREFIX [LIBDIR]  build it, and put library, header and kcapture.pc below PREFIX (and below DESTDIR)
+  panics            build the freestanding library and the purgatory, and show which panics their functions can reach:
+                    none beyond those in include/panics
+  miri              run the unit tests of the crates with unsafe code under Miri
+  oldest            check the libraries with the oldest compiler that is promised
+  hostile           give every case of the hostile corpus to every command of kcap, within limits of memory and time
   deb               build the Debian packages, and a program with what is in them
   bench [ROUNDS]    measure kcap and makedumpfile side by side on real vmcores; write docs/performance.md
+  fuzz [TARGET..]   run the targets of fuzz/ under libFuzzer, ten minutes each, two at a time: --minutes N, --jobs J, --smoke
+                    (ten seconds each)
   packages          check that the system packages of the tasks are there; install what is missing
 ";
 
@@ -77,9 +89,14 @@ fn task(arguments: &[&str]) -> Outcome<()> {
         ["capi", "--write"] => capi::write_symbols(),
         ["capi", "--install", words @ ..] => capi::install(words),
         ["capi", names @ ..] => capi::check(names),
+        ["miri"] => miri::check(true),
+        ["oldest"] => oldest::check(),
+        ["panics"] => panics::check().map(drop),
+        ["hostile"] => hostile::run_all(),
         ["deb"] => deb::build(),
         ["bench"] => bench::run("9"),
         ["bench", rounds] => bench::run(rounds),
+        ["fuzz", words @ ..] => fuzz::run_task(words),
         ["packages"] => packages::install(&packages::all()),
         ["load"] => load::run_all(false),
         ["load", "--full"] => load::run_all(true),

@@ -16,6 +16,8 @@ pub(crate) const GUESTS: &[&str] = &[
     "kexec-tools",
     "gdb",
 ];
+/// Builds libFuzzer, and the C codecs that judge ours.
+pub(crate) const FUZZ: &[&str] = &["g++", "liblzo2-2", "libsnappy1v5", "libzstd1", "zlib1g"];
 /// Opens a dump with crash.
 pub(crate) const DEMO: &[&str] = &["crash"];
 /// Builds C programs with the library, and boots them.
@@ -43,7 +45,7 @@ const BIG_ENDIAN: &[&str] = &["qemu-user-static", "gcc-s390x-linux-gnu", "libc6-
 
 /// Every package of every task.
 pub(crate) fn all() -> Vec<&'static str> {
-    let mut all = [GUESTS, DEMO, DRGN, ORACLES, BIG_ENDIAN, C_PROGRAMS, DEBIAN].concat();
+    let mut all = [GUESTS, FUZZ, DEMO, DRGN, ORACLES, BIG_ENDIAN, C_PROGRAMS, DEBIAN].concat();
     all.sort_unstable();
     all.dedup();
     all

@@ -10,7 +10,7 @@ use crate::targets;
 /// The compiler whose bytes are committed. Another one may be as good and give others.
 const COMPILER: &str = "rustc 1.95.0 ";
 const TARGET: &str = "x86_64-unknown-none";
-const SYMBOLS: [&str; 2] = ["purgatory_start", "kcapture_parameters"];
+pub(crate) const SYMBOLS: [&str; 2] = ["purgatory_start", "kcapture_parameters"];
 const SECTIONS: [&str; 4] = [".text", ".rodata", ".data", ".bss"];
 const RELOCATIONS: [&str; 3] = ["R_X86_64_64", "R_X86_64_PC32", "R_X86_64_PLT32"];
 /// What the loaded sections may take together, in bytes.
@@ -21,7 +21,7 @@ pub(crate) fn run_task(write: bool) -> Outcome<()> {
     let committed = targets::workspace().join("purgatory/blob/x86_64.o");
     let compiler = output(command(&["rustc", "--version"]))?;
     if compiler.starts_with(COMPILER) {
-        let built = build(&committed)?;
+        let built = link(&archive()?, &committed)?;
         if write {
             fs::copy(&built, &committed)?;
         } else if fs::read(&built)? != fs::read(&committed)? {
@@ -37,10 +37,10 @@ pub(crate) fn run_task(write: bool) -> Outcome<()> {
     check(&committed)
 }
 
-/// The object, in cargo's folder: the same bytes for every folder that the sources lie in. The names of its functions,
+/// The archive of the object and what it needs, in cargo's folder: the same bytes for every folder that the sources lie in. The names of its functions,
 /// and by them their order, carry a hash of where cargo found the package: so the library is built as a member of the
 /// workspace, by its name in it, and the crate of the object by the compiler itself.
-fn build(committed: &Path) -> Outcome<PathBuf> {
+pub(crate) fn archive() -> Outcome<PathBuf> {
     targets::add(TARGET)?;
     let (workspace, folder) = (targets::workspace(), targets::folder()?.join("purgatory"));
     let home = std::env::var("CARGO_HOME").or_else(|_| std::env::var("HOME").map(|home| home + "/.cargo"))?;
@@ -60,9 +60,7 @@ fn build(committed: &Path) -> Outcome<PathBuf> {
     run(cargo.env("CARGO_ENCODED_RUSTFLAGS", flags.join("\x1f")))?;
 
     let release = folder.join(TARGET).join("release");
-    let blob = committed.parent().ok_or("the object lies in a folder")?;
-    let (archive, linked, built) =
-        (folder.join("x86_64.a"), folder.join("linked.o"), folder.join("x86_64.o"));
+    let archive = folder.join("x86_64.a");
     let mut rustc =
         command(&["rustc", "--edition=2024", "--crate-name=purgatory_x86_64", "--crate-type=staticlib"]);
     rustc.args(["-Cmetadata=kcapture", "-Copt-level=s", "-Ccodegen-units=1", "-Cpanic=abort", "-Dwarnings"]);
@@ -72,7 +70,14 @@ fn build(committed: &Path) -> Outcome<PathBuf> {
     rustc.arg(format!("-Ldependency={}", folder.join("release/deps").display()));
     rustc.arg(format!("-Ldependency={}", release.join("deps").display())).arg("purgatory/blob/src/lib.rs");
     run(rustc.current_dir(&workspace))?;
+    Ok(archive)
+}
 
+/// The object, its sections put together and its names taken but two.
+fn link(archive: &Path, committed: &Path) -> Outcome<PathBuf> {
+    let folder = archive.parent().ok_or("the archive lies in a folder")?;
+    let (linked, built) = (folder.join("linked.o"), folder.join("x86_64.o"));
+    let blob = committed.parent().ok_or("the object lies in a folder")?;
     let mut ld = command(&["ld", "-r", "--gc-sections", "--build-id=none"]);
     ld.args(["-u", SYMBOLS[1], "-T"]).arg(blob.join("x86_64.ld")).arg("-o").arg(&linked).arg(archive);
     run(ld)?;

@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::process::Command;
 
 use crate::run::{Outcome, command, output, run};
 
@@ -42,4 +43,27 @@ pub(crate) fn build_kcap(target: Option<&str>) -> Outcome<PathBuf> {
     }
     run(build)?;
     Ok(folder()?.join(target.unwrap_or_default()).join("release/kcap"))
+}
+
+/// Installs a toolchain, by the name that rustup has for it, with these components.
+pub(crate) fn add_toolchain(name: &str, components: &[&str]) -> Outcome<()> {
+    let installed = output(command(&["rustup", "toolchain", "list"]))?;
+    if !installed.lines().any(|line| line.starts_with(name)) {
+        run(command(&["rustup", "toolchain", "install", name, "--profile", "minimal"]))?;
+    }
+    if !components.is_empty() {
+        run(command(&["rustup", "--quiet", "component", "add", "--toolchain", name]).args(components))?;
+    }
+    Ok(())
+}
+
+/// The cargo of a toolchain, in the workspace.
+pub(crate) fn cargo_of(toolchain: &str) -> Command {
+    let mut cargo = command(&["rustup", "run", toolchain, "cargo"]);
+    // What the cargo that runs this task says of itself.
+    for variable in ["CARGO", "RUSTC", "RUSTDOC", "RUSTUP_TOOLCHAIN"] {
+        cargo.env_remove(variable);
+    }
+    cargo.current_dir(workspace());
+    cargo
 }

@@ -5,8 +5,8 @@ use std::time::Instant;
 
 use crate::run::{Outcome, command, run};
 use crate::{
-    capi, deb, fastboot, header, layers, load, objects, oracles, packages, purgatory, purgatory_run, targets,
-    vmcore,
+    capi, deb, fastboot, fuzz, header, hostile, layers, load, miri, objects, oldest, oracles, packages,
+    panics, purgatory, purgatory_run, targets, vmcore,
 };
 
 const FREESTANDING: &str = "x86_64-unknown-none";
@@ -22,17 +22,22 @@ const STAGES: &[(&str, Stage)] = &[
     ("format", || format().map(nothing)),
     ("layers", || layers::check().map(nothing)),
     ("clippy", || clippy().map(nothing)),
+    ("the oldest compiler", || oldest::check().map(nothing)),
     ("unit tests", || unit_tests().map(nothing)),
+    ("the hostile corpus", || hostile::run_all().map(nothing)),
     ("libraries without an operating system", || freestanding().map(nothing)),
     ("unit tests on a big-endian machine", || big_endian().map(nothing)),
     ("the purgatory's object", || purgatory::run_task(false).map(nothing)),
     ("the purgatory under QEMU", || purgatory_run::run_all().map(nothing)),
     ("objects linked as ld links them", || objects::compare_all().map(nothing)),
+    ("fuzz targets, ten seconds each", || fuzz::run_task(&["--smoke"]).map(nothing)),
     ("real vmcores", || vmcore::make(&[]).map(nothing)),
     ("crash kernels loaded by kcap", || load::run_all(false).map(nothing)),
     ("an ordinary kernel started by kcap", || fastboot::run().map(nothing)),
     ("the C header", || header::make(false).map(nothing)),
     ("C programs over the library", || capi::check(&[]).map(nothing)),
+    ("panics that C could reach", panics::check),
+    ("unsafe code under Miri", || miri::check(false).map(nothing)),
     ("Debian packages", || deb::build().map(nothing)),
     ("oracles", || oracles::run(&[])),
 ];
@@ -84,10 +89,23 @@ fn format() -> Outcome<()> {
 /// The C ABI with what a host adds to it.
 const HOSTED: [&str; 4] = ["--package", "kcapture-capi", "--features", "hosted"];
 
+/// The artifacts, by manifest and by what they are built for.
+const ARTIFACTS: &[&[&str]] = &[
+    &["--manifest-path=capi/dist/Cargo.toml"],
+    &["--manifest-path=capi/dist/Cargo.toml", "--no-default-features"],
+    &["--manifest-path=purgatory/blob/Cargo.toml", "--target", FREESTANDING],
+];
+
 fn clippy() -> Outcome<()> {
     for crates in [&["--workspace"][..], &HOSTED] {
         let mut clippy = cargo(&["clippy", "--all-targets", "--quiet"]);
         run(clippy.args(crates).args(["--", "-D", "warnings"]))?;
+    }
+    // The crates that are no members of the workspace.
+    for words in ARTIFACTS {
+        let mut clippy = cargo(&["clippy", "--quiet", "--target-dir"]);
+        clippy.arg(targets::folder()?.join("clippy")).args(*words);
+        run(clippy.args(["--", "-D", "warnings"]))?;
     }
     Ok(())
 }

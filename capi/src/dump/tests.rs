@@ -48,7 +48,18 @@ fn ready(setup: &mut Setup, options: &kcap_dump_options) -> Dump {
 
 fn options(level: u32, compression: u32) -> kcap_dump_options {
     let size = size_of::<kcap_dump_options>();
-    kcap_dump_options { size, level, compression, format: 0, split_part: 0, split_parts: 0, fast: 0 }
+    kcap_dump_options {
+        size,
+        level,
+        compression,
+        format: 0,
+        split_part: 0,
+        split_parts: 0,
+        fast: 0,
+        limit: 0,
+        share_duplicates: 0,
+        reserved: 0,
+    }
 }
 
 fn machine() -> Machine {
@@ -122,6 +133,34 @@ fn a_dump_by_steps_holds_what_the_level_keeps() {
     }
 }
 
+#[test]
+fn pages_that_are_the_same_are_written_once() {
+    let machine = machine();
+    let dumped = |share_duplicates| {
+        let options = kcap_dump_options { share_duplicates, ..options(0, 0) };
+        let mut setup = Setup::new(input(machine.elf().to_vec()));
+        let mut dump = ready(&mut setup, &options);
+        let mut file = Vec::new();
+        let out = output(&mut file);
+        let (dumper, memory) = (dump.dumper.at(), setup.memory.at());
+        // SAFETY: all pointers are to what they say.
+        unsafe {
+            while kcap_dumper_step(dumper, memory, &raw const out, null_mut(), null_mut()) == KCAP_OK {}
+        }
+        let told = report(dumper);
+        (file, told.duplicates, told.duplicate_bytes)
+    };
+    let (plain, none, no_bytes) = dumped(0);
+    assert_eq!((none, no_bytes), (0, 0));
+    let (less, pages, bytes) = dumped(1);
+    // Pages of zeros are pages like others without level 1.
+    let zero =
+        machine.pfns().iter().filter(|&&pfn| machine.content(pfn).iter().all(|&byte| byte == 0)).count();
+    assert!(zero > 1 && pages >= zero as u64 - 1);
+    assert_eq!((bytes, less.len() as u64 + bytes), (pages * 4096, plain.len() as u64));
+    assert_eq!(held(&machine, less), machine.expected_dumpable(0));
+}
+
 /// As a program with threads does it: chunks, encoded by another reader of the memory, committed in order.
 #[test]
 fn chunks_give_the_same_bytes_as_steps() {
@@ -155,7 +194,8 @@ fn chunks_give_the_same_bytes_as_steps() {
             compression: 0,
             find_zero: 0,
             fast: 0,
-            reserved: 0,
+            share_duplicates: 9,
+            redaction: null(),
         };
         assert_eq!(kcap_dumper_get_params(dumper, &raw mut params), KCAP_OK);
         let mut scratch = Memory::new(params.scratch_bytes as usize);

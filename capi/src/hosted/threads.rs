@@ -49,7 +49,7 @@ pub unsafe extern "C" fn kcap_dumper_finish_on_threads(
                 take(reader);
             }
         };
-        Ok(finish_on_threads(dumper, memory, &lend, threads, &mut output, &mut |_| ())?)
+        Ok(finish_on_threads(dumper, memory, &lend, threads, &mut output, &mut |_| Ok(()))?)
     })
 }
 

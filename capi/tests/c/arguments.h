@@ -185,6 +185,7 @@ static kcap_status object_of(kcap_object *object)
 }
 
 ONCE(kcap_encoded, encoded_of(made))
+ONCE(kcap_redaction, kcap_redaction_init(made, kcap_redaction_size(), NULL, 0, NULL, NULL, NULL, NULL, 0, NULL))
 ONCE(kcap_vmcoreinfo, vmcoreinfo_of(made))
 ONCE(kcap_image, image_of(made))
 ONCE(kcap_object, object_of(made))
@@ -201,6 +202,7 @@ ONCE(kcap_rearrange, kcap_rearrange_init(made, kcap_rearrange_size(), a_kcap_fla
 ONCE(kcap_regions, kcap_regions_init(made, kcap_regions_size()))
 ONCE(kcap_sha256, kcap_sha256_init(made, kcap_sha256_size()))
 ONCE(kcap_stream, kcap_stream_init(made, kcap_stream_size(), NULL))
+ONCE(kcap_verifier, kcap_verifier_init_kdump(made, kcap_verifier_size(), a_kcap_kdump(), room(0), ROOM_LEN, NULL))
 
 static kcap_status plan_of(kcap_plan *plan)
 {

@@ -728,6 +728,22 @@ PINNED_SIZE(kcap_mapping, 16);
 PINNED(kcap_mapping, phys, 0);
 PINNED(kcap_mapping, len, 8);
 
+PINNED_SIZE(kcap_frame_ranges, 272);
+PINNED(kcap_frame_ranges, frames, 0);
+PINNED(kcap_frame_ranges, count, 8);
+PINNED(kcap_frame_ranges, named, 16);
+
+PINNED_SIZE(kcap_sections, 1112);
+PINNED(kcap_sections, size, 0);
+PINNED(kcap_sections, removed, 8);
+PINNED(kcap_sections, offline, 280);
+PINNED(kcap_sections, unreadable, 552);
+PINNED(kcap_sections, missing, 824);
+PINNED(kcap_sections, tells_online, 1096);
+PINNED(kcap_sections, believed, 1100);
+PINNED(kcap_sections, whole, 1104);
+PINNED(kcap_sections, reserved, 1108);
+
 PINNED_SIZE(kcap_counts, 304);
 PINNED(kcap_counts, size, 0);
 PINNED(kcap_counts, pages, 8);
@@ -757,13 +773,26 @@ PINNED(kcap_log_tally, lost, 16);
 PINNED(kcap_log_tally, generation, 24);
 PINNED(kcap_log_tally, reserved, 28);
 
+PINNED_SIZE(kcap_secret, 32);
+PINNED(kcap_secret, start, 0);
+PINNED(kcap_secret, len, 8);
+PINNED(kcap_secret, name, 16);
+PINNED(kcap_secret, is_virtual, 24);
+PINNED(kcap_secret, reserved, 28);
+
+PINNED_SIZE(kcap_secret_pages, 32);
+PINNED(kcap_secret_pages, bits, 0);
+PINNED(kcap_secret_pages, len, 8);
+PINNED(kcap_secret_pages, first, 16);
+PINNED(kcap_secret_pages, name, 24);
+
 PINNED_SIZE(kcap_chunk_facts, 56);
 PINNED(kcap_chunk_facts, sequence, 0);
 PINNED(kcap_chunk_facts, first, 8);
 PINNED(kcap_chunk_facts, pages, 16);
 PINNED(kcap_chunk_facts, count, 48);
 
-PINNED_SIZE(kcap_encode_params, 56);
+PINNED_SIZE(kcap_encode_params, 64);
 PINNED(kcap_encode_params, size, 0);
 PINNED(kcap_encode_params, page_size, 8);
 PINNED(kcap_encode_params, chunk_pages, 16);
@@ -772,14 +801,15 @@ PINNED(kcap_encode_params, scratch_bytes, 32);
 PINNED(kcap_encode_params, compression, 40);
 PINNED(kcap_encode_params, find_zero, 44);
 PINNED(kcap_encode_params, fast, 48);
-PINNED(kcap_encode_params, reserved, 52);
+PINNED(kcap_encode_params, share_duplicates, 52);
+PINNED(kcap_encode_params, redaction, 56);
 
 PINNED_SIZE(kcap_fault, 16);
 PINNED(kcap_fault, pfn, 0);
 PINNED(kcap_fault, status, 8);
 PINNED(kcap_fault, code, 12);
 
-PINNED_SIZE(kcap_dump_options, 32);
+PINNED_SIZE(kcap_dump_options, 48);
 PINNED(kcap_dump_options, size, 0);
 PINNED(kcap_dump_options, level, 8);
 PINNED(kcap_dump_options, compression, 12);
@@ -787,6 +817,9 @@ PINNED(kcap_dump_options, format, 16);
 PINNED(kcap_dump_options, split_part, 20);
 PINNED(kcap_dump_options, split_parts, 24);
 PINNED(kcap_dump_options, fast, 28);
+PINNED(kcap_dump_options, limit, 32);
+PINNED(kcap_dump_options, share_duplicates, 40);
+PINNED(kcap_dump_options, reserved, 44);
 
 PINNED_SIZE(kcap_progress, 24);
 PINNED(kcap_progress, done, 0);
@@ -799,7 +832,7 @@ PINNED(kcap_scan_span_facts, sequence, 0);
 PINNED(kcap_scan_span_facts, start, 8);
 PINNED(kcap_scan_span_facts, end, 16);
 
-PINNED_SIZE(kcap_report, 352);
+PINNED_SIZE(kcap_report, 400);
 PINNED(kcap_report, size, 0);
 PINNED(kcap_report, known, 8);
 PINNED(kcap_report, held, 16);
@@ -817,6 +850,21 @@ PINNED(kcap_report, incomplete, 84);
 PINNED(kcap_report, fault_count, 88);
 PINNED(kcap_report, reserved, 92);
 PINNED(kcap_report, faults, 96);
+PINNED(kcap_report, holes, 352);
+PINNED(kcap_report, poisoned, 360);
+PINNED(kcap_report, duplicates, 368);
+PINNED(kcap_report, duplicate_bytes, 376);
+PINNED(kcap_report, redacted_pages, 384);
+PINNED(kcap_report, redacted_bytes, 392);
+
+PINNED_SIZE(kcap_verified, 56);
+PINNED(kcap_verified, size, 0);
+PINNED(kcap_verified, pages, 8);
+PINNED(kcap_verified, right, 16);
+PINNED(kcap_verified, lost, 24);
+PINNED(kcap_verified, damaged, 32);
+PINNED(kcap_verified, shared, 40);
+PINNED(kcap_verified, next_pfn, 48);
 
 PINNED_SIZE(kcap_file_identity, 16);
 PINNED(kcap_file_identity, device, 0);

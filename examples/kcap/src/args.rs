@@ -1,5 +1,6 @@
 //! The command line.
 
+use core::ops::Range;
 use std::path::PathBuf;
 
 use clap::error::ErrorKind;
@@ -7,7 +8,7 @@ use clap::{Args, CommandFactory, Parser, Subcommand};
 
 use crate::load::args::{self as load, ExecArgs, LoadArgs, PlanArgs, StatusArgs, UnloadArgs};
 use crate::messages;
-use crate::numbers::{parse_number, parse_size};
+use crate::numbers::{parse_number, parse_range, parse_size};
 
 /// Saves, reads and inspects Linux crash dumps.
 ///
@@ -36,6 +37,9 @@ pub(crate) enum Command {
     /// Join the parts of a split dump, or make a plain file of a flattened stream
     #[command(after_help = EXIT_STATUS)]
     Merge(MergeArgs),
+    /// Look at every descriptor and every page of a dump
+    #[command(after_help = VERIFY_HELP)]
+    Verify(InfoArgs),
     /// Say what a file is: format, kernel, crash time, memory, pages of each kind
     Info(InfoArgs),
     /// List the page frames that a file holds, one half-open range `start end` (hexadecimal) a line
@@ -57,6 +61,13 @@ pub(crate) enum Command {
     Plan(PlanArgs),
 }
 
+const VERIFY_HELP: &str = "\
+Exit status:
+  0   the dump is whole: every page is there and decodes
+  1   not a dump, or it cannot be read at all
+  3   the dump is incomplete or damaged; the first pages are named
+  64  wrong usage";
+
 const DUMP_USAGE: &str = "\
 kcap dump [OPTIONS] IN OUT
        kcap dump -F [OPTIONS] IN
@@ -72,6 +83,10 @@ Dump level: the sum of what to leave out.
 A page is kept whenever its kind is in doubt. Less memory takes more passes over the
 input, never a temporary file; 1M is enough for any machine with pages of 4 KiB.
 
+What is hidden (--redact...) is so in the pages of the dump, in every format; which pages are
+kept does not change. The notes (the registers of each CPU, VMCOREINFO) are copied as they are.
+Nothing is saved if something to be hidden cannot be found.
+
 Examples:
   kcap dump -l -d 31 /proc/vmcore /var/crash/vmcore
   kcap dump -F -z -d 31 /proc/vmcore | ssh host 'cat > vmcore.flat'
@@ -79,7 +94,8 @@ Examples:
 Exit status:
   0   done
   1   failed: there is no usable output
-  3   saved, but incomplete: the storage was full, or memory could not be read
+  3   saved, but incomplete: the storage was full, the size limit was reached, SIGINT or
+      SIGTERM came, or memory could not be read
   4   saved, but more was kept than asked: a rule could not run (the report says which and why)
   64  wrong usage";
 
@@ -107,6 +123,9 @@ pub(crate) struct DumpArgs {
     /// Take less time and write more (about 6 %) where there is a choice: with -c
     #[arg(long)]
     pub(crate) fast: bool,
+    /// Write pages that are the same once: smaller, and takes longer; kdump-compressed output only
+    #[arg(long, conflicts_with = "elf")]
+    pub(crate) dedup: bool,
     /// Write an ELF core file, which is never compressed
     #[arg(short = 'E', long, conflicts_with_all = ["zlib", "lzo", "snappy", "zstd", "split"])]
     pub(crate) elf: bool,
@@ -119,6 +138,9 @@ pub(crate) struct DumpArgs {
     /// Overwrite an output that exists
     #[arg(short = 'f', long)]
     pub(crate) force: bool,
+    /// Write no more than this to each OUT (K, M, G): the dump breaks off there, is marked as incomplete, and kcap exits with 3
+    #[arg(short = 'L', long = "limit", value_name = "SIZE", value_parser = parse_size)]
+    pub(crate) limit: Option<u64>,
     /// Work in this much memory (K, M, G) [default: what suits the machine]; each thread besides the first takes its own
     #[arg(long, value_name = "SIZE", value_parser = parse_size)]
     pub(crate) memory: Option<u64>,
@@ -132,12 +154,37 @@ pub(crate) struct DumpArgs {
     /// Write a report of the dump as JSON
     #[arg(long, value_name = "FILE")]
     pub(crate) report: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) redact: RedactArgs,
     /// A further part of the split set that is read (repeatable)
     #[arg(long = "input", value_name = "FILE")]
     pub(crate) inputs: Vec<PathBuf>,
     /// IN, then OUT; with --split several of them; with -F none
     #[arg(value_name = "FILE", required = true)]
     pub(crate) files: Vec<PathBuf>,
+}
+
+/// What a dump hides. Hidden bytes become `X`; the dump's log of erased data names them.
+#[derive(Debug, Args)]
+pub(crate) struct RedactArgs {
+    /// Hide physical memory: hexadecimal addresses, the end not included (repeatable)
+    #[arg(long, value_name = "START-END", value_parser = parse_range)]
+    pub(crate) redact: Vec<Range<u64>>,
+    /// Hide the physical memory that FILE lists: `start-end [name]` on each line, as for --redact
+    #[arg(long, value_name = "FILE")]
+    pub(crate) redact_file: Option<PathBuf>,
+    /// Hide each page frame whose bit is set in FILE: bit N % 8 (from the lowest) of byte N / 8 is frame N
+    #[arg(long, value_name = "FILE")]
+    pub(crate) redact_bitmap: Option<PathBuf>,
+    /// Hide a symbol of the kernel, or what stands at an address 0xADDR; LEN as for --memory (repeatable)
+    #[arg(long, value_name = "NAME[:LEN]")]
+    pub(crate) redact_symbol: Vec<String>,
+    /// System.map or a copy of /proc/kallsyms, for symbols and their lengths; without it VMCOREINFO is asked
+    #[arg(long, value_name = "FILE", requires = "redact_symbol")]
+    pub(crate) symbols: Option<PathBuf>,
+    /// Save the dump even if a symbol cannot be found, so that it is NOT hidden
+    #[arg(long)]
+    pub(crate) redact_found: bool,
 }
 
 impl Cli {

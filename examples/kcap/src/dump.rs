@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use host::{IfExists, Output};
 use page_filter::dump::{self, Format, Outcome, Split};
+use page_filter::redact::Redaction;
 use page_filter::{Kernel, Level};
 use vmcore_format::WriteAt;
 use vmcore_format::kdump::Compression;
@@ -16,6 +17,7 @@ use crate::facts::{Facts, input_json};
 use crate::input::{Opened, with_opened};
 use crate::messages::Messages;
 use crate::ranges::Ranges;
+use crate::redact::Secrecy;
 use crate::report::{self, Context, dump_error};
 use crate::save::{Readers, Saved, memory_size, save};
 use crate::sink::Sink;
@@ -37,7 +39,9 @@ impl DumpArgs {
             compression,
             fast: self.fast,
             format,
+            share_duplicates: self.dedup,
             split,
+            limit: self.limit,
         }
     }
 }
@@ -45,6 +49,7 @@ impl DumpArgs {
 /// Runs the command.
 pub(crate) fn run(args: &DumpArgs) -> Result<Exit, Failure> {
     let started = Instant::now();
+    host::watch_interrupts();
     let messages = Messages::new(args.message_level, args.flattened);
     let Some((inputs, outputs)) = args.paths() else {
         return Err(Failure::new("the number of files does not fit"));
@@ -114,17 +119,33 @@ fn run_opened(
     if let Some(Err(error)) = &kernel {
         messages.debug(error);
     }
+    let mut kernel = kernel.and_then(Result::ok);
+    let secrecy = match Secrecy::find(&args.redact, opened, kernel.as_mut(), messages) {
+        Ok(secrecy) => secrecy,
+        Err(failure) => {
+            sinks.into_iter().for_each(Sink::discard);
+            return Err(failure);
+        }
+    };
+    let mut slots = Vec::new();
+    let redaction = match secrecy.redaction(&mut slots) {
+        Ok(redaction) => redaction,
+        Err(failure) => {
+            sinks.into_iter().for_each(Sink::discard);
+            return Err(failure);
+        }
+    };
     let context = Context {
         args,
         outputs,
         input: input_json(opened),
         kernel: facts.json(),
         page_size: opened.machine.page_size.bytes(),
+        redaction,
         known: &known,
         opening: started.elapsed(),
     };
-    let mut kernel = kernel.and_then(Result::ok);
-    let (saved, result) = save_all(args, sinks, opened, kernel.as_mut(), messages);
+    let (saved, result) = save_all(args, sinks, opened, kernel.as_mut(), redaction, messages);
     let exit = *result.as_ref().unwrap_or(&Exit::Failed);
     if let Some(last) = saved.last() {
         report::print(&last.report, context.page_size, messages);
@@ -145,6 +166,7 @@ fn save_all(
     sinks: Vec<Sink>,
     opened: &mut Opened<'_>,
     mut kernel: Option<&mut Kernel>,
+    redaction: Redaction<'_>,
     messages: Messages,
 ) -> (Vec<Saved>, Result<Exit, Failure>) {
     let parts = u32::try_from(sinks.len()).unwrap_or(u32::MAX);
@@ -160,6 +182,7 @@ fn save_all(
             memory: &mut *opened.memory,
             lend_memory: &*opened.lend_memory,
             threads: args.threads(),
+            redaction,
         };
         let kernel = kernel.as_deref_mut();
         let one = save(opened.machine, kernel, readers, options, memory, &mut sink, messages);
@@ -171,7 +194,7 @@ fn save_all(
                 return (saved, Err(failure));
             }
         };
-        let ended = end_output(sink, &one, &name, messages);
+        let ended = end_output(sink, &one, &name, opened.machine.page_size.bytes(), messages);
         let of_use = saved.iter().any(Saved::is_of_use);
         saved.push(one);
         match ended {
@@ -191,17 +214,30 @@ fn save_all(
 }
 
 /// Finishes an output as its dump ended, and says so.
-fn end_output(sink: Sink, saved: &Saved, name: &str, messages: Messages) -> Result<Exit, Failure> {
+fn end_output(
+    sink: Sink,
+    saved: &Saved,
+    name: &str,
+    page_size: u64,
+    messages: Messages,
+) -> Result<Exit, Failure> {
     if let Some(error) = saved.error {
         let why = dump_error(error);
-        // A stream's headers come last: without its end it is of no use.
+        // A stream that does not take what is held is of no use to its reader but by what `kcap merge` makes of it.
         let is_file = matches!(sink, Sink::File(_));
-        if !(is_file && saved.is_of_use() && matches!(error, dump::Error::Io { .. })) {
+        let ends_well =
+            matches!(error, dump::Error::Io { .. } | dump::Error::Limit) && (is_file || saved.marked);
+        if !(ends_well && saved.is_of_use()) {
             sink.discard();
             return Err(Failure::new(format!("{name}: {why}")));
         }
-        sink.leave();
-        messages.error(format_args!("{name}: {why}: the dump is incomplete, and marked so"));
+        if let Err(error) = sink.leave(saved.marked) {
+            return Err(Failure::new(format!("{name}: {}", in_words(error))));
+        }
+        let pages = saved.report.saved;
+        messages.error(format_args!(
+            "{name}: {why}: the dump is incomplete, and marked so; it has {pages} pages"
+        ));
         return Ok(Exit::Incomplete);
     }
     if let Err(error) = sink.finish() {
@@ -214,9 +250,20 @@ fn end_output(sink: Sink, saved: &Saved, name: &str, messages: Messages) -> Resu
     if report.incomplete {
         messages.error(format_args!("{name}: the input is incomplete, and so is the dump"));
     }
+    if report.redacted_pages > 0 {
+        let (bytes, pages) = (report.redacted_bytes, report.redacted_pages);
+        messages.common(format_args!("{bytes} bytes in {pages} pages are hidden."));
+    }
     if let Some(reason) = report.more_kept {
         let reason = words::reason(reason, report.findings.as_ref());
         messages.error(format_args!("{name}: more was kept than asked: {reason}"));
+    }
+    if let Some(found) =
+        report.sections.as_ref().filter(|found| !found.removed.is_empty() || !found.missing.is_empty())
+    {
+        for line in words::sections(found, page_size) {
+            messages.common(line);
+        }
     }
     messages.common(format_args!("The dumpfile is saved to {name}."));
     Ok(match saved.outcome() {

@@ -4,6 +4,7 @@ use std::io::{self, BufWriter, Write};
 
 use page_filter::{Counts, PageKind};
 use serde_json::{Value, json};
+use vmcore_format::eraseinfo::EraseLine;
 
 use crate::args::InfoArgs;
 use crate::count::{self, Extent};
@@ -11,6 +12,7 @@ use crate::exit::{Exit, Failure};
 use crate::facts::{Facts, input_json};
 use crate::input::{Format, Opened, with_opened};
 use crate::ranges::Ranges;
+use crate::redact;
 use crate::words;
 
 /// The version of the JSON object's shape: it grows when a key changes its meaning or goes.
@@ -22,6 +24,8 @@ struct Info {
     known: Extent,
     held: Extent,
     counts: Option<Counts>,
+    /// The lines of the log of erased data.
+    erased: Vec<String>,
 }
 
 /// Runs the command.
@@ -48,7 +52,34 @@ fn collect(opened: &mut Opened<'_>) -> Result<Info, Failure> {
         }
         _ => None,
     };
-    Ok(Info { facts, known, held, counts })
+    let erased = erased(opened);
+    Ok(Info { facts, known, held, counts, erased })
+}
+
+/// The lines of the log of erased data. One that cannot be read has none.
+fn erased(opened: &Opened<'_>) -> Vec<String> {
+    let mut text = Vec::new();
+    let mut bytes = [0; 4096];
+    // Where its place in the file cannot be told there is no text.
+    let _ = opened.machine.erased.for_each(&mut bytes, |piece| {
+        text.extend_from_slice(piece);
+        Ok::<_, vmcore_format::Error>(())
+    });
+    let text = String::from_utf8_lossy(&text);
+    text.split(['\n', '\0']).filter(|line| !line.is_empty()).map(visible).collect()
+}
+
+/// A line without what a terminal would obey.
+fn visible(line: &str) -> String {
+    line.chars().map(|c| if c.is_control() { '?' } else { c }).collect()
+}
+
+/// A line of the log: what it says, and its text where that is not known.
+fn erased_json(line: &str) -> Value {
+    match EraseLine::parse(line.as_bytes()) {
+        Some(line) => redact::line_json(&line),
+        None => json!({ "text": line }),
+    }
 }
 
 fn json_text(opened: &Opened<'_>, info: &Info) -> String {
@@ -65,6 +96,7 @@ fn json_text(opened: &Opened<'_>, info: &Info) -> String {
         "ranges": count::ranges_json(info.known.ranges.iter().cloned()),
         "range_count": info.known.count,
         "holes": count::ranges_json(info.known.holes()),
+        "erased": info.erased.iter().map(|line| erased_json(line)).collect::<Vec<_>>(),
         "kinds": info.counts.as_ref().map(|counts| count::kinds_json(counts, page_size)),
     });
     format!("{object:#}\n")
@@ -88,6 +120,7 @@ fn plain_text(opened: &Opened<'_>, info: &Info) -> String {
             lines.push((words::kind(kind), format!("{pages} pages ({})", bytes(pages))));
         }
     }
+    lines.extend(info.erased.iter().map(|line| ("erased", line.trim_start_matches("erase ").to_owned())));
     lines.into_iter().map(|(name, value)| format!("{name:<14}{value}\n")).collect()
 }
 

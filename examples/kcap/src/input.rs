@@ -1,5 +1,6 @@
 //! The dump that is read: recognised by its content, whatever its name.
 
+use core::ops::Range;
 use std::path::{Path, PathBuf};
 
 use host::{Input, LendMemory};
@@ -9,9 +10,10 @@ use page_filter::{ElfMemory, KdumpMemory, Kernel, KernelError, LoadSlot, Machine
 use vmcore_format::elf::{ElfCore, ProgramHeader};
 use vmcore_format::flattened::{Extent, Flattened, is_flattened};
 use vmcore_format::kdump::{Compression, KdumpFile, Part, is_kdump};
-use vmcore_format::{Error, ReadAt};
+use vmcore_format::{Error, Pfn, ReadAt};
 
 use crate::exit::Failure;
+use crate::messages::{self, Messages};
 
 /// Entries of the index into a kdump file's bitmap: half a mebibyte, a look-up back costs a few KiB of reading for
 /// each tebibyte of memory.
@@ -44,6 +46,13 @@ impl ReadAt for View<'_> {
         match self {
             Self::Plain(input) => input.size(),
             Self::Flattened(stream) => stream.size(),
+        }
+    }
+
+    fn next_data(&self, offset: u64) -> u64 {
+        match self {
+            Self::Plain(input) => input.next_data(offset),
+            Self::Flattened(stream) => stream.next_data(offset),
         }
     }
 }
@@ -111,9 +120,13 @@ pub(crate) fn with_opened<R>(
     if is_kdump(first) {
         let mut parts: Vec<Part<'_>> = views.iter().map(|view| Part::new(view)).collect();
         let mut index = vec![0; RANK_INDEX_LEN];
-        let kdump = KdumpFile::open(&mut parts, &mut index).map_err(failure)?;
+        let kdump = KdumpFile::open_with_gaps(&mut parts, &mut index).map_err(failure)?;
         let mut machine = Source::of_kdump(&kdump, &mut text).map_err(failure)?;
         machine.incomplete |= cut_off;
+        for gap in kdump.gaps() {
+            machine.incomplete = true;
+            Messages::new(messages::ERROR, true).error(missing_part(&gap));
+        }
         let header = kdump.header();
         let (compression, header_version) = (header.status.compression(), header.header_version);
         let memory = Box::new(KdumpMemory::new(kdump, &mut decode, &mut pages).map_err(failure)?);
@@ -133,7 +146,8 @@ pub(crate) fn with_opened<R>(
     }
     let mut loads = load_table(path, first)?;
     let elf = ElfCore::open(first, &mut loads).map_err(failure)?;
-    let mut slots = vec![LoadSlot::default(); elf.loads().len()];
+    let entries = u64::try_from(elf.loads().len()).unwrap_or(u64::MAX);
+    let mut slots = table(entries, None, path, LoadSlot::default())?;
     let mut machine = Source::of_elf(&elf, &mut text).map_err(failure)?;
     machine.incomplete |= cut_off;
     let memory = ElfMemory::new(first, elf.loads(), &mut slots, machine.page_size).map_err(failure)?;
@@ -149,7 +163,7 @@ pub(crate) fn with_opened<R>(
 fn lend_kdump(views: &[View<'_>], work: &mut dyn FnMut(&mut dyn PhysMemory)) {
     let mut parts: Vec<Part<'_>> = views.iter().map(|view| Part::new(view)).collect();
     let mut index = vec![0; THREAD_INDEX_LEN];
-    let Ok(kdump) = KdumpFile::open(&mut parts, &mut index) else { return };
+    let Ok(kdump) = KdumpFile::open_with_gaps(&mut parts, &mut index) else { return };
     let mut decode = Box::new(DecodeScratch::default());
     let mut pages = vec![0; kdump.page_size().len().saturating_mul(2)];
     if let Ok(mut memory) = KdumpMemory::new(kdump, &mut decode, &mut pages) {
@@ -157,13 +171,13 @@ fn lend_kdump(views: &[View<'_>], work: &mut dyn FnMut(&mut dyn PhysMemory)) {
     }
 }
 
-fn load_table(path: &Path, input: &View<'_>) -> Result<Vec<ProgramHeader>, Failure> {
+pub(crate) fn load_table(path: &Path, input: &View<'_>) -> Result<Vec<ProgramHeader>, Failure> {
     let needed = match ElfCore::open(input, &mut []) {
         Err(Error::BufferTooSmall { needed }) => needed,
         Err(error) => return Err(Failure::in_file(path, error)),
         Ok(_) => 0,
     };
-    Ok(vec![ProgramHeader::default(); table_len(needed, input.size(), path)?])
+    table(needed, input.size(), path, ProgramHeader::default())
 }
 
 /// Opens each file.
@@ -193,28 +207,44 @@ pub(crate) fn views<'a>(
 }
 
 fn extent_table(path: &Path, input: &Input) -> Result<Vec<Extent>, Failure> {
-    let mut table = Vec::new();
     if !is_flattened(input) {
-        return Ok(table);
+        return Ok(Vec::new());
     }
+    let mut extents = Vec::new();
     // The first answer may leave out the room for records that overlap; the second does not.
     for _ in 0..3 {
-        match Flattened::open(input, &mut table) {
+        match Flattened::open(input, &mut extents) {
             Err(Error::BufferTooSmall { needed }) => {
-                table.resize(table_len(needed, input.size(), path)?, Extent::EMPTY);
+                extents = table(needed, input.size(), path, Extent::EMPTY)?;
             }
             _ => break,
         }
     }
-    Ok(table)
+    Ok(extents)
 }
 
-/// The length of a table for what `needed` says: no more entries than a file of `size` bytes can have.
-fn table_len(needed: u64, size: Option<u64>, path: &Path) -> Result<usize, Failure> {
+/// A table of `needed` entries: no more than a file of `size` bytes can have, and than there is memory for.
+fn table<T: Clone>(needed: u64, size: Option<u64>, path: &Path, empty: T) -> Result<Vec<T>, Failure> {
     // An entry stands for at least 16 bytes of the file, overlapping ones for a third of that.
     let most = size.unwrap_or(u64::MAX) / 5;
     let len = usize::try_from(needed).ok().filter(|_| needed <= most);
-    len.ok_or_else(|| Failure::new(format!("{}: {needed} entries cannot be in this file", path.display())))
+    let len = len.ok_or_else(|| {
+        Failure::new(format!("{}: {needed} entries cannot be in this file", path.display()))
+    })?;
+    let mut table = Vec::new();
+    table.try_reserve_exact(len).map_err(|_| {
+        Failure::new(format!("{}: no memory for a table of {needed} entries", path.display()))
+    })?;
+    table.resize(len, empty);
+    Ok(table)
+}
+
+/// What is said of page frames that no part of a set has.
+pub(crate) fn missing_part(gap: &Range<Pfn>) -> String {
+    let (start, end) = (gap.start.0, gap.end.0);
+    format!(
+        "page frames {start:#x} to {end:#x} are in a missing part, and lost; --input FILE names further parts"
+    )
 }
 
 /// Whether the content starts as an ELF file does.
@@ -223,7 +253,7 @@ pub(crate) fn is_elf(input: &dyn ReadAt) -> bool {
     input.read_at(0, &mut magic).is_ok() && magic == *b"\x7fELF"
 }
 
-fn not_a_dump(path: &Path, input: &dyn ReadAt) -> Failure {
+pub(crate) fn not_a_dump(path: &Path, input: &dyn ReadAt) -> Failure {
     let mut first = [0; 1];
     match input.read_at(0, &mut first) {
         Err(code) if code != vmcore_format::END_OF_FILE => Failure::in_file(path, Error::Io { code }),

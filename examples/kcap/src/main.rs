@@ -19,6 +19,9 @@ mod sink;
 
 mod count;
 mod facts;
+mod symbols;
+
+mod redact;
 mod save;
 
 mod report;
@@ -29,6 +32,7 @@ mod info;
 mod merge;
 mod pages;
 mod read;
+mod verify;
 
 use std::process::ExitCode;
 
@@ -60,6 +64,7 @@ fn main() -> ExitCode {
         Command::Dmesg(args) => dmesg::run(args),
         Command::Dump(args) => dump::run(args),
         Command::Info(args) => info::run(args),
+        Command::Verify(args) => verify::run(args),
         Command::Load(args) => load::run(args),
         Command::Unload(args) => load::unload(args),
         Command::Exec(args) => load::exec(args),

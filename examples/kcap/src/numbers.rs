@@ -1,5 +1,7 @@
 //! Numbers on the command line.
 
+use core::ops::Range;
+
 /// Decimal, or hexadecimal after 0x.
 pub(crate) fn parse_number(text: &str) -> Result<u64, String> {
     let number = match text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")) {
@@ -22,6 +24,21 @@ pub(crate) fn parse_size(text: &str) -> Result<u64, String> {
     bytes.ok_or_else(|| "number too large".into())
 }
 
+/// `start-end`, half-open, hexadecimal.
+pub(crate) fn parse_range(text: &str) -> Result<Range<u64>, String> {
+    let number = |text: &str| {
+        let digits = text.strip_prefix("0x").unwrap_or(text);
+        let plain = digits.bytes().all(|byte| byte.is_ascii_hexdigit());
+        plain.then(|| u64::from_str_radix(digits, 16).ok()).flatten()
+    };
+    let range = text.split_once('-').and_then(|(start, end)| Some(number(start)?..number(end)?));
+    match range {
+        Some(range) if range.start < range.end => Ok(range),
+        Some(_) => Err("the end is not above the start".into()),
+        None => Err("START-END is needed, both hexadecimal".into()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -34,5 +51,14 @@ mod tests {
         assert!(parse_size("M").is_err());
         assert!(parse_size("").is_err());
         assert!(parse_size("18446744073709551615K").is_err());
+    }
+
+    #[test]
+    fn ranges_are_hexadecimal_and_half_open() {
+        assert_eq!(parse_range("1000-2000"), Ok(0x1000..0x2000));
+        assert_eq!(parse_range("0xff-0x100"), Ok(0xff..0x100));
+        for bad in ["1000", "1000-", "-1000", "2000-1000", "1000-1000", "1 - 2", "+1-2", "g-h", "1-2-3"] {
+            assert!(parse_range(bad).is_err(), "{bad}");
+        }
     }
 }

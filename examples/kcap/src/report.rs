@@ -4,13 +4,16 @@ use core::time::Duration;
 use std::path::PathBuf;
 
 use page_filter::dump::{self, Format, Outcome};
-use page_filter::{Findings, PageKind};
+use page_filter::redact::Redaction;
+use page_filter::{Findings, FrameRanges, PageKind, Sections};
 use serde_json::{Map, Value, json};
+use vmcore_format::PageSize;
 
 use crate::args::DumpArgs;
 use crate::count::{self, Extent};
 use crate::exit::Exit;
 use crate::messages::Messages;
+use crate::redact;
 use crate::save::Saved;
 use crate::words;
 
@@ -26,6 +29,7 @@ pub(crate) struct Context<'a> {
     /// The `kernel` object.
     pub(crate) kernel: Value,
     pub(crate) page_size: u64,
+    pub(crate) redaction: Redaction<'a>,
     /// The page frames that the machine had.
     pub(crate) known: &'a Extent,
     pub(crate) opening: Duration,
@@ -51,6 +55,8 @@ pub(crate) fn json(context: &Context<'_>, saved: &[Saved], exit: Exit) -> Value 
         "range_count": context.known.count,
         "holes": count::ranges_json(context.known.holes()),
         "faults": faults(saved),
+        "sections": report.and_then(|report| report.sections.as_ref()).map(|found| sections(found, context.page_size)),
+        "redacted": redacted(context, saved),
         "verdict": report.map(verdict),
         "outputs": outputs(context, saved),
         "phases": phases(context, saved),
@@ -70,6 +76,7 @@ fn outcome(exit: Exit) -> &'static str {
 /// A dumper's error in words.
 pub(crate) fn dump_error(error: dump::Error) -> String {
     match error {
+        dump::Error::Io { code: host::EINTR } => "interrupted".into(),
         dump::Error::Io { code } => host::describe(code),
         dump::Error::Frames(fault) => format!("the table of page frames: {}", words::fault(fault)),
         other => other.to_string(),
@@ -83,9 +90,11 @@ fn options(context: &Context<'_>, saved: Option<&Saved>) -> Value {
         "level": args.level,
         "format": if options.format == Format::Elf { "elf" } else { "kdump" },
         "compression": words::compression(options.compression),
+        "dedup": args.dedup,
         "flattened": args.flattened,
         "split": args.split.then_some(context.outputs.len()),
         "memory": saved.map(|saved| saved.memory),
+        "limit": args.limit,
         "num_threads": args.num_threads,
         "threads_used": args.threads(),
     })
@@ -102,8 +111,19 @@ fn pages(report: &dump::Report, saved: &[Saved], page_size: u64) -> Value {
         "kept": count::pages_json(report.kept, page_size),
         "saved": count::pages_json(sum(|report| report.saved), page_size),
         "zero": count::pages_json(sum(|report| report.zero), page_size),
+        "duplicates": count::pages_json(sum(|report| report.duplicates), page_size),
         "lost": count::pages_json(sum(|report| report.lost), page_size),
     })
+}
+
+fn redacted(context: &Context<'_>, saved: &[Saved]) -> Option<Value> {
+    let sum = |count: fn(&dump::Report) -> u64| {
+        saved.iter().map(|saved| count(&saved.report)).fold(0, u64::saturating_add)
+    };
+    let (pages, bytes) = (sum(|report| report.redacted_pages), sum(|report| report.redacted_bytes));
+    let page_size = PageSize::new(context.page_size)?;
+    let any = !context.redaction.is_none();
+    any.then(|| redact::json(&context.redaction, pages, bytes, page_size))
 }
 
 fn faults(saved: &[Saved]) -> Value {
@@ -111,7 +131,36 @@ fn faults(saved: &[Saved]) -> Value {
     let first: Vec<Value> =
         all.map(|(pfn, fault)| json!({ "pfn": format!("{pfn}"), "reason": words::fault(fault) })).collect();
     let lost = saved.iter().map(|saved| saved.report.lost).fold(0, u64::saturating_add);
-    json!({ "pages": lost, "first": first })
+    let sum = |count: fn(&dump::Report) -> u64| {
+        saved.iter().map(|saved| count(&saved.report)).fold(0, u64::saturating_add)
+    };
+    json!({
+        "pages": lost,
+        "holes": sum(|report| report.holes),
+        "poisoned": sum(|report| report.poisoned),
+        "first": first,
+    })
+}
+
+/// Where the input's table of memory and the kernel's sections disagree.
+fn sections(found: &Sections, page_size: u64) -> Value {
+    let list = |ranges: &FrameRanges| {
+        json!({
+            "pages": ranges.frames(),
+            "bytes": ranges.frames().saturating_mul(page_size),
+            "ranges": count::ranges_json(ranges.named()),
+            "range_count": ranges.count(),
+        })
+    };
+    json!({
+        "removed": list(&found.removed),
+        "offline": list(&found.offline),
+        "unreadable": list(&found.unreadable),
+        "missing": list(&found.missing),
+        "tells_online": found.tells_online,
+        "believed": found.believed,
+        "whole": found.whole,
+    })
 }
 
 fn verdict(report: &dump::Report) -> Value {
@@ -143,6 +192,7 @@ fn outputs(context: &Context<'_>, saved: &[Saved]) -> Value {
             "complete": complete,
             "saved": saved.report.saved,
             "bytes_written": saved.report.written,
+            "duplicate_bytes": saved.report.duplicate_bytes,
         })
     });
     outputs.collect()
@@ -168,6 +218,16 @@ pub(crate) fn print(report: &dump::Report, page_size: u64, messages: Messages) {
     }
     line("kept", report.kept, None);
     line("zero", report.zero, None);
+    if report.options.share_duplicates {
+        line("duplicate", report.duplicates, None);
+    }
     line("lost", report.lost, None);
+    if report.redacted_pages > 0 {
+        let (pages, bytes) = (report.redacted_pages, report.redacted_bytes);
+        messages.report(format_args!("{:<16}{pages:>12} pages {bytes:>8} bytes", "hidden in"));
+    }
     messages.report(format_args!("{:<16}{:>12} bytes", "written", report.written));
+    for line in report.sections.iter().flat_map(|found| words::sections(found, page_size)) {
+        messages.report(line);
+    }
 }

@@ -3,9 +3,11 @@
 use core::time::Duration;
 
 use host::{LendMemory, finish_on_threads};
-use page_filter::dump::{self, Dumper, Options, Outcome, Phase, Source};
+use page_filter::dump::{self, Dumper, Format, Options, Outcome, Phase, Source};
+use page_filter::redact::Redaction;
 use page_filter::{Kernel, PhysMemory};
 use vmcore_format::WriteAt;
+use vmcore_format::elf::Header;
 
 use crate::messages::Messages;
 use crate::progress::Progress;
@@ -23,6 +25,8 @@ pub(crate) struct Saved {
     pub(crate) report: dump::Report,
     /// Why it could not go on, if it could not.
     pub(crate) error: Option<dump::Error>,
+    /// Whether an output that broke off has all that was held, and the mark of an incomplete dump.
+    pub(crate) marked: bool,
     /// How long each phase took.
     pub(crate) phases: Vec<(&'static str, Duration)>,
     /// The memory it worked in, in bytes.
@@ -58,6 +62,8 @@ pub(crate) struct Readers<'r, 'a> {
     pub(crate) lend_memory: &'r LendMemory<'a>,
     /// How many threads there are, this one among them.
     pub(crate) threads: usize,
+    /// What is hidden of it.
+    pub(crate) redaction: Redaction<'r>,
 }
 
 /// Dumps the machine to `out` in `memory_size` bytes (more, if the caller did not choose them and they are too few).
@@ -71,26 +77,33 @@ pub(crate) fn save(
     messages: Messages,
 ) -> Result<Saved, dump::Error> {
     let mut words = workspace(memory_size)?;
+    let Readers { memory, lend_memory, threads, redaction } = readers;
     let mut dumper = Dumper::new(machine, kernel, options, &mut words)?;
+    dumper.redact(redaction)?;
     let mut phases = Phases { done: Vec::new(), now: None, messages };
     phases.enter(Phase::Scan);
     let mut told = |now: dump::Progress| {
         phases.enter(now.phase);
         phases.update(now.done, now.total);
+        if host::interrupted() { Err(dump::Error::Io { code: host::EINTR }) } else { Ok(()) }
     };
-    let Readers { memory, lend_memory, threads } = readers;
     let result = if threads > 1 {
         finish_on_threads(&mut dumper, memory, lend_memory, threads, out, &mut told)
     } else {
         finish(&mut dumper, memory, out, &mut told)
     };
-    let error = result.err();
-    if error.is_some() {
-        // The first failure is the one to tell of.
-        let _ = dumper.abandon(out);
-    }
+    // A signal that came when all was written came too late.
+    let error = result.err().filter(|_| dumper.progress().phase != Phase::Finished);
+    // The first failure is the one to tell of. Processors with a use of their own for the bit leave no mark in ELF.
+    let has_mark = options.format == Format::Kdump
+        || Header::core(machine.layout, machine.e_machine, 1).has_incomplete_flag();
+    let marked = error.is_some_and(|error| {
+        matches!(dumper.abandon(out), Ok(()) | Err(dump::Error::Limit))
+            && has_mark
+            && error != dump::Error::Changed
+    });
     let phases = phases.end(error.is_none());
-    Ok(Saved { report: *dumper.report(), error, phases, memory: memory_size })
+    Ok(Saved { report: *dumper.report(), error, marked, phases, memory: memory_size })
 }
 
 /// Brings the dump to its end on this thread.
@@ -98,11 +111,11 @@ fn finish(
     dumper: &mut Dumper<'_>,
     memory: &mut dyn PhysMemory,
     out: &mut dyn WriteAt,
-    told: &mut dyn FnMut(dump::Progress),
+    told: &mut dyn FnMut(dump::Progress) -> Result<(), dump::Error>,
 ) -> Result<(), dump::Error> {
     loop {
         let now = dumper.step(memory, out)?;
-        told(now);
+        told(now)?;
         if now.phase == Phase::Finished {
             return Ok(());
         }

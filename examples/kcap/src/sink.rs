@@ -1,8 +1,6 @@
 //! Where a dump goes: a file, or a flattened stream on standard output.
 
 use std::fs::File;
-use std::io;
-use std::os::fd::AsFd;
 use std::path::Path;
 
 use host::{IfExists, Output, Stream};
@@ -14,7 +12,7 @@ use crate::exit::Failure;
 /// One output.
 pub(crate) enum Sink {
     File(Output),
-    /// Standard output, past the buffer of lines that `std` puts before it; it has no other user.
+    /// Standard output; it has no other user.
     Stream(Writer<Stream<File>>),
 }
 
@@ -27,9 +25,8 @@ impl Sink {
 
     /// The flattened stream.
     pub(crate) fn stream() -> Result<Self, Failure> {
-        let stdout = io::stdout().as_fd().try_clone_to_owned().map_err(|error| Failure::stdout(&error))?;
-        let writer = Writer::new(Stream::new(File::from(stdout)));
-        writer
+        let stdout = Stream::stdout().map_err(|error| Failure::new(format!("standard output: {error}")))?;
+        Writer::new(stdout)
             .map(Self::Stream)
             .map_err(|code| Failure::new(format!("standard output: {}", host::describe(code))))
     }
@@ -59,12 +56,17 @@ impl Sink {
         result.map_err(|code| Error::Io { code })
     }
 
-    /// Leaves what there is of an incomplete dump. A stream gets no end record, which says as much.
-    pub(crate) fn leave(self) {
+    /// Leaves what there is of an incomplete dump. A stream gets its end record if the dump in it is `marked` as incomplete;
+    /// otherwise the missing one says as much.
+    pub(crate) fn leave(self, marked: bool) -> Result<(), Error> {
         match self {
             // What could not be written is already told of.
-            Self::File(mut output) => drop(output.sync()),
-            Self::Stream(_) => {}
+            Self::File(mut output) => {
+                let _ = output.sync();
+                Ok(())
+            }
+            Self::Stream(_) if marked => self.finish(),
+            Self::Stream(mut writer) => writer.sync().map_err(|code| Error::Io { code }),
         }
     }
 
@@ -89,6 +91,13 @@ impl WriteAt for Sink {
         match self {
             Self::File(output) => output.can_rewrite(),
             Self::Stream(writer) => writer.can_rewrite(),
+        }
+    }
+
+    fn starts_as_zeros(&self) -> bool {
+        match self {
+            Self::File(output) => output.starts_as_zeros(),
+            Self::Stream(writer) => writer.starts_as_zeros(),
         }
     }
 

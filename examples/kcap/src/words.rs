@@ -1,7 +1,7 @@
 //! The library's verdicts in words, for people and for the report.
 
 use page_filter::dump::Reason;
-use page_filter::{Doubt, Fault, Findings, MemoryModel, PageKind, Witness};
+use page_filter::{Doubt, Fault, Findings, FrameRanges, MemoryModel, PageKind, Sections, Witness};
 use vmcore_format::kdump::Compression;
 
 /// Why a page cannot be read.
@@ -10,6 +10,7 @@ pub(crate) fn fault(fault: Fault) -> String {
         Fault::Hole => "no memory is known there".into(),
         Fault::Excluded => "left out when the dump was made".into(),
         Fault::Lost => "damaged or missing in the file".into(),
+        Fault::Poison => "broken memory".into(),
         Fault::Code(code) => host::describe(code),
         _ => "cannot be read".into(),
     }
@@ -76,8 +77,43 @@ pub(crate) fn kind(kind: PageKind) -> &'static str {
         PageKind::HwPoison => "hwpoison",
         PageKind::Offline => "offline",
         PageKind::Unknown => "unknown",
+        PageKind::Removed => "removed",
         _ => "other",
     }
+}
+
+/// Where the input's table of memory and the kernel's sections disagree, a line for each way in which they do.
+pub(crate) fn sections(found: &Sections, page_size: u64) -> Vec<String> {
+    let removed = if found.believed {
+        "removed since the crash kernel was loaded, not read"
+    } else {
+        "removed, says mem_section, which is not believed"
+    };
+    [
+        (removed, &found.removed),
+        ("offline when the machine crashed", &found.offline),
+        ("of which mem_section cannot be read", &found.unreadable),
+        ("added since the crash kernel was loaded, not in the input", &found.missing),
+    ]
+    .into_iter()
+    .filter(|(_, ranges)| !ranges.is_empty())
+    .map(|(what, ranges)| format!("memory {what}: {}", bytes_of(ranges, page_size)))
+    .collect()
+}
+
+/// Ranges as byte addresses, half-open, as far as they are named.
+fn bytes_of(ranges: &FrameRanges, page_size: u64) -> String {
+    let mut list: Vec<String> = ranges
+        .named()
+        .map(|range| {
+            let byte = |frame: u64| frame.saturating_mul(page_size);
+            format!("{:#x}..{:#x}", byte(range.start.0), byte(range.end.0))
+        })
+        .collect();
+    if ranges.count() > u64::try_from(list.len()).unwrap_or(u64::MAX) {
+        list.push(format!("{} ranges in all", ranges.count()));
+    }
+    format!("{} ({})", list.join(", "), size(ranges.frames().saturating_mul(page_size)))
 }
 
 /// A codec's name in the report.

@@ -6,6 +6,7 @@ use std::panic::catch_unwind;
 use std::thread::ThreadId;
 
 use page_filter::dump::{Format, Options, Outcome, Report, Source};
+use page_filter::redact::{Secret, Secrets};
 use page_filter::{ElfMemory, Fault, Kernel, Level, LoadIndex, LoadSlot, Machine};
 use testkit::{Era, Use};
 use vmcore_format::elf::{ElfCore, ProgramHeader};
@@ -94,6 +95,9 @@ impl PhysMemory for Reader<'_> {
     }
 }
 
+/// What every dump hides: the kernel's image and some of the page before it.
+const HIDDEN: Range<PhysAddr> = PhysAddr(0x1f_ff80)..PhysAddr(0x24_0000);
+
 /// Dumps the vmcore in `file` with `words` of memory on `threads` threads (0: without this module).
 fn dump(
     file: &Vec<u8>,
@@ -116,8 +120,11 @@ fn dump(
     let machine = Machine { e_machine: source.e_machine, layout: source.machine_layout() };
     let info = source.vmcoreinfo.unwrap();
     let mut kernel = Kernel::open(&info, machine, source.loads, &mut memory).unwrap();
-    let mut words = vec![0; words];
+    let (mut slots, mut words) = ([Secret::EMPTY; 1], vec![0; words]);
+    let mut secrets = Secrets::new(&mut slots);
+    secrets.push(HIDDEN, "").unwrap();
     let mut dumper = Dumper::new(source, Some(&mut kernel), options, &mut words).unwrap();
+    dumper.redact(secrets.into_redaction(None)).unwrap();
     if threads == 0 {
         while dumper.step(&mut memory, out).unwrap().phase != Phase::Finished {}
         return (Ok(()), *dumper.report());
@@ -129,6 +136,7 @@ fn dump(
             assert!(progress.done >= last && progress.done <= progress.total, "{progress:?} after {last}");
             last = progress.done;
         }
+        Ok(())
     };
     let result = finish_on_threads(&mut dumper, &mut memory, &lend, threads, out, &mut told);
     if result.is_err() {
@@ -144,7 +152,7 @@ fn vmcore() -> Vec<u8> {
 }
 
 fn options(format: Format, compression: Compression) -> Options {
-    Options { level: Level::ZERO | Level::FREE, compression, fast: false, format, split: None }
+    Options { level: Level::ZERO | Level::FREE, compression, format, ..Options::default() }
 }
 
 const FORMATS: [(Format, Compression); 4] = [
@@ -162,6 +170,7 @@ fn the_output_is_the_same_on_any_number_of_threads_and_in_any_memory() {
         let mut expected = Out::new();
         let (_, alone) = dump(&file, options, 1 << 20, 0, Habit::None, &mut expected);
         assert!(alone.saved > 500 && alone.outcome() == Outcome::Complete, "{}", alone.saved);
+        assert!(alone.redacted_pages >= 64, "{}", alone.redacted_pages);
         for (threads, words, habit) in [
             (1, WORDS, Habit::None),
             (2, 1 << 20, Habit::None),
@@ -173,7 +182,10 @@ fn the_output_is_the_same_on_any_number_of_threads_and_in_any_memory() {
             let (result, report) = dump(&file, options, words, threads, habit, &mut out);
             assert_eq!(result, Ok(()));
             assert!(out.bytes == expected.bytes, "{format:?} {compression:?} {threads} {words} {habit:?}");
-            let counts = |report: &Report| (report.saved, report.zero, report.lost, report.kept);
+            let counts = |report: &Report| {
+                let hidden = (report.redacted_pages, report.redacted_bytes);
+                (report.saved, report.zero, report.lost, report.kept, hidden)
+            };
             assert_eq!(counts(&report), counts(&alone));
         }
     }
@@ -267,10 +279,15 @@ fn without_readers_for_others_the_first_thread_does_all() {
     let mut kernel = Kernel::open(&info, machine, source.loads, &mut memory).unwrap();
     let mut words = vec![0; WORDS];
     let mut dumper = Dumper::new(source, Some(&mut kernel), options, &mut words).unwrap();
+    let mut slots = [Secret::EMPTY; 1];
+    let mut secrets = Secrets::new(&mut slots);
+    secrets.push(HIDDEN, "").unwrap();
+    dumper.redact(secrets.into_redaction(None)).unwrap();
     let mut out = Out::new();
     let mut phases = BTreeMap::new();
     let mut told = |progress: Progress| {
         phases.insert(format!("{:?}", progress.phase), progress.done);
+        Ok(())
     };
     finish_on_threads(&mut dumper, &mut memory, &|_| (), 4, &mut out, &mut told).unwrap();
     assert!(out.bytes == expected.bytes);

@@ -193,8 +193,8 @@ where
             return Ok(());
         }
         let data = chain.reserve_item(SETUP_E820_EXT, count.saturating_mul(E820_ENTRY_LEN))?;
-        for (entry, place) in extra.zip(data.chunks_exact_mut(E820_ENTRY_LEN)) {
-            place.copy_from_slice(BootE820Entry::from(entry).as_bytes());
+        for (entry, place) in extra.zip(data.as_chunks_mut::<E820_ENTRY_LEN>().0) {
+            *place = zerocopy::transmute!(BootE820Entry::from(entry));
         }
         Ok(())
     }
@@ -287,7 +287,8 @@ impl Chain<'_> {
 
     fn put_item(&mut self, item: &SetupData<'_>) -> Result<(), Error> {
         let data = self.reserve_item(item.kind, item.data.len())?;
-        data.copy_from_slice(item.data);
+        let place = data.get_mut(..item.data.len());
+        place.ok_or_else(|| too_small(item.data.len()))?.copy_from_slice(item.data);
         Ok(())
     }
 }

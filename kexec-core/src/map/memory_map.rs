@@ -196,9 +196,19 @@ impl<'a> MemoryMap<'a> {
         let tail = first.saturating_add(by.iter().flatten().count());
         let len = tail.saturating_add(self.len.saturating_sub(past));
         self.check_room(len)?;
-        // `past` and `tail` are both at most the table's length, and so is what moves behind them.
-        if past <= self.len {
-            self.table.copy_within(past..self.len, tail);
+        // From the end at which no entry is written over before it was moved.
+        let mut move_one = |from: usize| {
+            let to = from.saturating_sub(past).saturating_add(tail);
+            if let Some(&range) = self.table.get(from)
+                && let Some(place) = self.table.get_mut(to)
+            {
+                *place = range;
+            }
+        };
+        if tail > past {
+            (past..self.len).rev().for_each(&mut move_one);
+        } else {
+            (past..self.len).for_each(&mut move_one);
         }
         let entries = self.table.get_mut(first..).unwrap_or_default();
         for (entry, range) in entries.iter_mut().zip(by.into_iter().flatten()) {

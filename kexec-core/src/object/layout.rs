@@ -4,6 +4,7 @@ use super::elf::{File, SHF_COMPRESSED, SHF_EXECINSTR, SHF_TLS, SHN_ABS, SHN_LORE
 use super::{MAX_SECTIONS, Place, link};
 use crate::{Error, Field};
 use heapless::Vec;
+use vmcore_format::sort_by_key;
 
 /// What an object needs of the memory that it runs in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,7 +58,7 @@ impl Sections {
         }
         sections.file_len = end;
         sections.mem_len = sections.append(file, end, false)?;
-        sections.placed.sort_unstable_by_key(|placed| placed.index);
+        sort_by_key(&mut sections.placed, |placed| placed.index);
         Ok(sections)
     }
 
@@ -108,7 +109,10 @@ impl Sections {
     fn entry(&self, file: &File<'_>) -> Result<u64, Error> {
         let named = file.symbols()?.map_or(Ok(None), |symbols| symbols.named(purgatory::ENTRY_SYMBOL))?;
         if let Some(symbol) = named {
-            return self.place_of(&symbol).map(|place| place.offset);
+            let place = self.place_of(&symbol)?;
+            // An absolute symbol, one in `.bss` or one behind its section is nothing to be entered.
+            let inside = place.has_bytes && place.offset < self.file_len;
+            return inside.then_some(place.offset).ok_or(corrupt(Field::StValue, symbol.at));
         }
         for placed in &self.placed {
             let section = file.section(placed.index)?;

@@ -24,7 +24,9 @@ pub(super) fn link(file: &File<'_>, sections: &Sections, at: u64, image: &mut [u
     image.fill(0);
     for index in 1..file.sections {
         if let Some(placed) = sections.get(index.into()).filter(|placed| placed.has_bytes) {
-            bytes_of(image, &placed)?.copy_from_slice(file.bytes(&file.section(index)?)?);
+            let bytes = file.bytes(&file.section(index)?)?;
+            let place = bytes_of(image, &placed)?.get_mut(..bytes.len());
+            place.ok_or(Error::BufferTooSmall { needed })?.copy_from_slice(bytes);
         }
     }
     let toc = toc_base(file, sections, at)?;

@@ -131,8 +131,8 @@ impl<'a> Object<'a> {
             return Err(Error::SymbolWithoutBytes);
         }
         let needed = place.offset.saturating_add(place.size);
-        let range = usize::try_from(place.offset).ok().zip(usize::try_from(needed).ok());
-        let target = range.and_then(|(start, end)| image.get_mut(start..end));
+        let target = usize::try_from(place.offset).ok().and_then(|start| image.get_mut(start..));
+        let target = target.and_then(|bytes_from| bytes_from.get_mut(..bytes.len()));
         target.ok_or(Error::BufferTooSmall { needed })?.copy_from_slice(bytes);
         Ok(())
     }

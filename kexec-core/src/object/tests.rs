@@ -274,6 +274,25 @@ fn symbols_are_set_by_name_and_exact_size() {
 }
 
 #[test]
+fn an_entry_is_in_the_bytes_of_the_image() {
+    // `purgatory_start`, symbol 7: where it stands, its section, its value and size.
+    const AT: usize = 104 + 7 * 24;
+    let entry = |section: u16, value: u64, size: u64| {
+        let mut bytes = object(62, (0, 0, 0, 0));
+        bytes[AT + 6..AT + 8].copy_from_slice(&section.to_le_bytes());
+        bytes[AT + 8..AT + 16].copy_from_slice(&value.to_le_bytes());
+        bytes[AT + 16..AT + 24].copy_from_slice(&size.to_le_bytes());
+        Object::parse(&bytes).unwrap().layout().map(|layout| layout.entry)
+    };
+    assert_eq!(entry(1, 15, 1), Ok(15));
+    let corrupt = Err(Error::Corrupt { field: Field::StValue, offset: AT as u64 });
+    // Behind its section, in `.bss`, and at an address of its own.
+    for (section, value, size) in [(1, 16, 0), (2, 0, 8), (0xfff1, 4, 0), (0xfff1, u64::MAX, 0)] {
+        assert_eq!(entry(section, value, size), corrupt, "{section:#x} {value:#x}");
+    }
+}
+
+#[test]
 fn our_purgatory() {
     let object = Object::parse(X86_64).unwrap();
     let layout = object.layout().unwrap();
@@ -312,6 +331,16 @@ fn any_changed_byte_is_linked_or_refused() {
             bytes[at] = value;
             let _ = try_all(&bytes);
         }
+    }
+}
+
+#[test]
+fn every_field_with_every_extreme_is_linked_or_refused() {
+    for machine in [22, 21, 62, 183, 243] {
+        let bytes = object(machine, (0, 1, 1, 0));
+        let mut refused = 0;
+        testkit::sweep(&bytes, 0..bytes.len(), |_, damaged| refused += u32::from(try_all(damaged).is_err()));
+        assert!(refused > 1000, "{machine}: {refused}");
     }
 }
 

@@ -129,9 +129,11 @@ impl<'a> Layout<'a> {
         }
         let no_room = PlanError::NoRoom { kind: part.kind, size: part.memsz, align, limits };
         let memsz = part.memsz.checked_next_multiple_of(PAGE).ok_or(no_room)?;
+        let too_many = Refusal::TooManySegments { count: len_of(SEGMENT_MAX).saturating_add(1) };
         let mut taken: Vec<Span, TAKEN_MAX> = Vec::new();
-        taken.extend(self.segments.iter().map(Segment::span));
-        taken.extend(self.reserved);
+        for span in self.segments.iter().map(Segment::span).chain(self.reserved) {
+            taken.push(span).map_err(|_| too_many)?;
+        }
         let direction = Direction::TopDown;
         let want = Want { size: memsz, align, limits, direction };
         let ram = self.ram().take_while(|_| self.region.is_none());
@@ -142,8 +144,7 @@ impl<'a> Layout<'a> {
             let memsz = piece.memsz.checked_next_multiple_of(PAGE).ok_or(no_room)?;
             let extent = Extent { mem: at, memsz, bufsz: piece.bufsz };
             let segment = Segment { kind: piece.kind, extent, source: piece.source, placement };
-            let count = len_of(SEGMENT_MAX).saturating_add(1);
-            self.segments.push(segment).map_err(|_| Refusal::TooManySegments { count })?;
+            self.segments.push(segment).map_err(|_| too_many)?;
             at = at.checked_add(memsz).ok_or(no_room)?;
             let limits = Span { start: at, ..limits };
             placement = Placement {

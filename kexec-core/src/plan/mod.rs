@@ -25,7 +25,7 @@ use crate::command_line::CommandLine;
 use crate::digest::{Region, Regions};
 use crate::elfcorehdr::Backup;
 use crate::map::Span;
-use crate::segment::{Extent, Fixed, Mutable, SEGMENT_MAX, SegmentKind};
+use crate::segment::{Extent, Fixed, Mutable, PAGE, SEGMENT_MAX, SegmentKind};
 use crate::{Error, Field};
 
 use blocks::{boot_block, len_of};
@@ -121,7 +121,8 @@ impl<'a> Plan<'a> {
         }
         let (request, microcode) = parts::unpack(request)?;
         let kernel = Kernel::of(&request)?;
-        let reach = Span::new(0, request.running.memory_limit());
+        // Address 0 says "none" to the boot protocol, and a purgatory does not read from it.
+        let reach = Span::new(PAGE, request.running.memory_limit());
         let limits = request.limits.intersection(reach);
         let region = match request.load {
             Load::Ordinary => None,
@@ -166,12 +167,14 @@ impl<'a> Plan<'a> {
 
     /// Checks the plan as the running kernel will check it.
     fn check(&self) -> Result<(), PlanError> {
+        let mut extents: Vec<Extent, SEGMENT_MAX> = Vec::new();
         for segment in &self.segments {
             if let Source::Input(bytes) = segment.source {
                 self.no_elf_magic(segment.kind, bytes)?;
             }
+            let count = len_of(SEGMENT_MAX).saturating_add(1);
+            extents.push(segment.extent).map_err(|_| Refusal::TooManySegments { count })?;
         }
-        let extents: Vec<Extent, SEGMENT_MAX> = self.segments.iter().map(|segment| segment.extent).collect();
         let image = check::Image { entry: self.places.entry, flags: self.flags(), segments: &extents };
         let running = &self.request.running;
         let kernel = check::Kernel {

@@ -165,6 +165,19 @@ mod tests {
     }
 
     #[test]
+    fn every_field_with_every_extreme_is_read_or_refused() {
+        let bytes = [entry(0x1000, 0x5000, 1), entry(0x2000, 0x1000, 2), entry(0x8000, 0x1000, 3)].concat();
+        testkit::sweep(&bytes, 0..bytes.len(), |field, damaged| {
+            let mut table = [Range::EMPTY; 16];
+            let mut map = MemoryMap::new(&mut table);
+            match parse(damaged, &mut map) {
+                Ok(()) => assert!(map.ranges().iter().all(|range| range.start < range.end), "{field:?}"),
+                Err(error) => assert!(matches!(error, Error::Corrupt { .. }) && map.is_empty(), "{field:?}"),
+            }
+        });
+    }
+
+    #[test]
     fn a_small_table_says_what_is_enough() {
         let bytes = [entry(0x1000, 0x5000, 1), entry(0x2000, 0x1000, 2)].concat();
         let mut table = [Range::EMPTY; 2];

@@ -174,6 +174,15 @@ mod tests {
     }
 
     #[test]
+    fn every_field_with_every_extreme_is_read_or_refused() {
+        let bytes = [descriptor(48, 7, 0x1000, 1, 8), descriptor(48, 5, 0x4000, 2, 8)].concat();
+        testkit::sweep(&bytes, 0..bytes.len(), |field, damaged| match run(damaged, 48, 1) {
+            Ok(ranges) => assert!(ranges.iter().all(|(start, end, _)| start < end), "{field:?}"),
+            Err(error) => assert!(matches!(error, Error::Corrupt { .. }), "{field:?}"),
+        });
+    }
+
+    #[test]
     fn descriptors_that_wrap_are_corrupt() {
         let wraps = Err(Error::Corrupt { field: Field::EfiDescriptor, offset: 40 });
         for (physical, pages) in [(0, 1 << 52), (u64::MAX - 0xfff, 2), (0, u64::MAX), (0x1000, (1 << 52) - 1)]

@@ -109,8 +109,14 @@ fn paint_line(line: &Line<'_>, map: &mut MemoryMap<'_>) -> Result<(), Error> {
 }
 
 fn lines(text: &[u8]) -> impl Iterator<Item = Result<Line<'_>, Error>> {
-    let mut offset = 0_u64;
-    text.split_inclusive(|&byte| byte == b'\n').filter_map(move |raw| {
+    let (mut offset, mut rest) = (0_u64, text);
+    let raw_lines = core::iter::from_fn(move || {
+        let len = rest.iter().position(|&byte| byte == b'\n').map_or(rest.len(), |at| at.saturating_add(1));
+        let (raw, after) = rest.split_at_checked(len)?;
+        rest = after;
+        (!raw.is_empty()).then_some(raw)
+    });
+    raw_lines.filter_map(move |raw| {
         let at = offset;
         offset = offset.saturating_add(u64::try_from(raw.len()).unwrap_or(u64::MAX));
         let raw = raw.trim_ascii();

@@ -47,6 +47,7 @@ pub(crate) fn source(machine: &LargeMachine) -> Source<'_> {
         page_size: PageSize::KIB_4,
         end: Pfn(machine.max_pfn()),
         notes: NoteBytes::None,
+        erased: NoteBytes::None,
         vmcoreinfo: Some(VmcoreInfo::new(machine.vmcoreinfo().as_bytes())),
         vmcoreinfo_offset: 0,
         crash_time: 0,

@@ -7,6 +7,8 @@
               by PLACES, depths by DEPTHS"
 )]
 
+use vmcore_format::sort_by_key;
+
 /// The most symbols any alphabet here has.
 pub(super) const MAX_SYMBOLS: usize = 288;
 
@@ -18,6 +20,9 @@ const DEPTHS: usize = 32;
 
 /// Counts that are sorted by counting: most symbols of a page occur less often.
 const BINS: usize = 64;
+
+/// More keys than these are not sorted by insertion.
+const INSERTED: usize = 64;
 
 /// Stretches of the symbols that are visited in turns.
 pub(super) const LANES: usize = 4;
@@ -74,13 +79,13 @@ impl Used {
                 visit(self.keys[(lane * stretch + at) & (PLACES - 1)], lane);
             }
         }
-        for &key in &self.keys()[LANES * stretch..] {
+        for &key in self.keys().get(LANES * stretch..).unwrap_or_default() {
             visit(key, LANES - 1);
         }
     }
 
     fn keys(&self) -> &[Key] {
-        &self.keys[..self.len]
+        self.keys.get(..self.len).unwrap_or_default()
     }
 }
 
@@ -93,13 +98,15 @@ pub(super) fn code_lengths(used: &Used, limit: u8, lengths: &mut [u8]) -> u32 {
     let mut bits = 0;
     if used.len < 3 {
         for &key in used.keys() {
-            lengths[(key & 0x1ff) as usize] = 1;
+            if let Some(length) = lengths.get_mut((key & 0x1ff) as usize) {
+                *length = 1;
+            }
             bits += key >> 9;
         }
         return bits;
     }
     let sorted = used.sorted();
-    let mut rarest_first = &sorted[..used.len];
+    let mut rarest_first = sorted.get(..used.len).unwrap_or_default();
     let mut leaves = count_leaves(rarest_first);
     limit_depth(&mut leaves, usize::from(limit).min(DEPTHS - 1));
     // The rarest symbols get the longest words.
@@ -107,7 +114,9 @@ pub(super) fn code_lengths(used: &Used, limit: u8, lengths: &mut [u8]) -> u32 {
         let (at_depth, rest) = rarest_first.split_at((leaves as usize).min(rarest_first.len()));
         let mut occurrences = 0;
         for &key in at_depth {
-            lengths[(key & 0x1ff) as usize] = depth as u8;
+            if let Some(length) = lengths.get_mut((key & 0x1ff) as usize) {
+                *length = depth as u8;
+            }
             occurrences += key >> 9;
         }
         bits += occurrences * depth as u32;
@@ -122,9 +131,8 @@ impl Used {
         let keys = self.keys();
         let mut sorted = [0; PLACES];
         if keys.len() <= 20 {
-            let sorted_keys = &mut sorted[..keys.len()];
-            sorted_keys.copy_from_slice(keys);
-            sorted_keys.sort_unstable();
+            sorted.iter_mut().zip(keys).for_each(|(sorted, &key)| *sorted = key);
+            sort(sorted.get_mut(..keys.len()).unwrap_or_default());
             return sorted;
         }
         let bin = |key: Key| ((key >> 9) as usize).min(BINS - 1);
@@ -140,8 +148,29 @@ impl Used {
             sorted[*next as usize & (PLACES - 1)] = key;
             *next += 1;
         });
-        sorted[frequent..keys.len()].sort_unstable();
+        sort(sorted.get_mut(frequent..keys.len()).unwrap_or_default());
         sorted
+    }
+}
+
+/// Sorts few keys by insertion, many with a heap.
+fn sort(keys: &mut [Key]) {
+    if keys.len() > INSERTED {
+        sort_by_key(keys, |&key| key);
+        return;
+    }
+    for len in 2..=keys.len() {
+        let Some([before @ .., last]) = keys.get_mut(..len) else { return };
+        let key = *last;
+        let mut hole = last;
+        for place in before.iter_mut().rev() {
+            if *place <= key {
+                break;
+            }
+            *hole = *place;
+            hole = place;
+        }
+        *hole = key;
     }
 }
 

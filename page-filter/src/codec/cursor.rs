@@ -216,7 +216,11 @@ impl<'a> Output<'a> {
             let periods = filled.saturating_sub(filled.checked_rem(period).unwrap_or(0));
             let from = to.saturating_sub(periods);
             let len = periods.min(end.saturating_sub(to));
-            self.bytes.copy_within(from..from.saturating_add(len), to);
+            // Periods that are there already, and room right behind them: they do not overlap.
+            let window = self.bytes.get_mut(from..).unwrap_or_default();
+            let Some((source, room)) = window.split_at_mut_checked(periods) else { return };
+            let (Some(source), Some(room)) = (source.get(..len), room.get_mut(..len)) else { return };
+            room.copy_from_slice(source);
             to = to.saturating_add(len);
         }
     }
@@ -232,11 +236,14 @@ impl<'a> Output<'a> {
     #[inline]
     pub(super) fn move_from_end(&mut self, back: usize, len: usize) -> Option<()> {
         let start = self.bytes.len().checked_sub(back).filter(|&start| start >= self.len && len <= back)?;
-        let (room, source) = self.bytes.split_at_mut_checked(start)?;
-        let room = room.get_mut(self.len..)?;
+        let window = self.bytes.get_mut(self.len..)?;
+        let (room, source) = window.split_at_mut_checked(start.checked_sub(self.len)?)?;
         match (room.first_chunk_mut::<SLACK>(), source.first_chunk::<SLACK>()) {
             (Some(room), Some(source)) if len <= SLACK => *room = *source,
-            _ => self.bytes.copy_within(start..start.checked_add(len)?, self.len),
+            _ => {
+                let back = room.len();
+                window.get_mut(..back.checked_add(len)?)?.copy_within(back.., 0);
+            }
         }
         self.len = self.len.checked_add(len)?;
         Some(())

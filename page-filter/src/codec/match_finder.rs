@@ -33,16 +33,19 @@ pub(super) const MIN_MATCH: usize = 4;
 /// No match begins in so many bytes at the end of a page: what is read from a position on is there.
 const TAIL: usize = 16;
 
+/// The step from one position to the next, in parts that it grows by.
+const ONE: usize = 256;
+
 /// What takes the page apart.
 pub(super) trait Sink {
     /// The longest distance that it takes, in bytes.
     const MAX_DISTANCE: usize;
 
-    /// The step between positions, less one, is this many 256ths of the bytes since the last match.
+    /// With each position since the last match the step to the next one grows by this many 256ths of a byte.
     const SKIP: usize;
 
-    /// Whether a match's distance is tried again for what follows a few bytes that differ.
-    const REPEATS: bool;
+    /// So many equal bytes at the end of the eight after a match are taken as its continuation; 9 if none are.
+    const REPEATED: usize;
 
     /// Whether a position inside each match is recorded too: about 0.5 % less output, 4 % more time.
     const RECORD_ENDS: bool;
@@ -63,11 +66,13 @@ pub(super) fn find_matches<'a, S: Sink>(
     let limit = page.len().saturating_sub(TAIL);
     let mut literals_at = 0;
     let mut at = 1;
+    let mut step = ONE;
     while at < limit {
         let word = four_bytes(page, at)?;
         let candidate = replace(positions, word, at);
         if four_bytes(page, candidate)? != word || at - candidate > S::MAX_DISTANCE {
-            at += 1 + ((S::SKIP * (at - literals_at)) >> 8);
+            at += step / ONE;
+            step += S::SKIP;
             continue;
         }
         let (earlier, later) = (candidate + MIN_MATCH, at + MIN_MATCH);
@@ -86,10 +91,10 @@ pub(super) fn find_matches<'a, S: Sink>(
         sink.sequence(page.get(literals_at..)?, start - literals_at, distance, end - start)?;
         at = end;
         // Arrays of structures: a few bytes differ, then the same distance goes on.
-        while S::REPEATS && at < limit {
+        while S::REPEATED <= 8 && at < limit {
             let (word, earlier) = (eight_bytes(page, at)?, eight_bytes(page, at - distance)?);
             let equal = ((word ^ earlier).leading_zeros() / 8) as usize;
-            if equal < MIN_MATCH {
+            if equal < S::REPEATED {
                 break;
             }
             replace(positions, word as u32, at);
@@ -102,6 +107,7 @@ pub(super) fn find_matches<'a, S: Sink>(
             at = end;
         }
         literals_at = at;
+        step = ONE;
         if S::RECORD_ENDS {
             replace(positions, four_bytes(page, at - 2).unwrap_or(0), at - 2);
         }

@@ -6,7 +6,7 @@
 //! | codec | format | encoder | decoder |
 //! |---|---|---|---|
 //! | [`Raw`] | the page itself | copy | copy |
-//! | [`Zlib`] | RFC 1950 around RFC 1951 | one block, the cheapest of stored, fixed and dynamic | `miniz_oxide` |
+//! | [`Zlib`] | RFC 1950 around RFC 1951 | one block, the cheapest of stored, fixed and dynamic | every block |
 //! | [`FastZlib`] | the same | the same, fewer matches looked for | the same |
 //! | [`Lzo1x`] | LZO1X as `Documentation/staging/lzo.rst` of Linux 6.1 describes it, version 0 | LZO1X-1 | every instruction |
 //! | [`Snappy`] | raw block, `format_description.txt` of google/snappy | | complete |
@@ -100,7 +100,7 @@ impl core::error::Error for DecodeError {}
 /// Make one per thread and use it for every page, of any codec. It carries nothing from one page to the next.
 #[derive(Default)]
 pub struct DecodeScratch {
-    inflate: miniz_oxide::inflate::core::DecompressorOxide,
+    inflate: deflate::Codes,
     zstd: zstd::Tables,
 }
 

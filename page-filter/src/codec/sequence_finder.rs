@@ -22,7 +22,7 @@ const HASH_BITS: u32 = 12;
 pub(super) const MIN_MATCH: u32 = 3;
 
 /// After every 2^SKIP bytes without a match the step between positions grows by one.
-const SKIP: u32 = 6;
+const SKIP: u32 = 5;
 
 /// The last position of each hash; 0, a candidate as good as any other, where there is none.
 #[repr(C)]
@@ -85,7 +85,8 @@ pub(super) fn find_sequences(
             let skipped = (at - literals_at) >> SKIP;
             if skipped > 0 {
                 let end = page.len().min((at + skipped) as usize);
-                page[at as usize..end].iter().for_each(|&byte| sink.literal(byte));
+                let skipped = page.get(at as usize..end).unwrap_or_default();
+                skipped.iter().for_each(|&byte| sink.literal(byte));
                 at = end as u32;
             }
             continue;
@@ -96,7 +97,7 @@ pub(super) fn find_sequences(
                 let Some(next) = longer(page, positions, preferences, at + 1, word, best.length) else {
                     break;
                 };
-                sink.literal(page[at as usize]);
+                sink.literal(page.get(at as usize).copied().unwrap_or_default());
                 at += 1;
                 best = next;
             }

@@ -9,6 +9,9 @@ use super::Error;
 /// The size of a piece from which on it is written as it is, in bytes.
 const ENOUGH: usize = 1 << 17;
 
+/// The size of the pieces that are tried one by one where the output does not take all, in bytes.
+const PIECE: usize = 1 << 12;
+
 /// Bytes of the output that follow one another, held until the buffer is full.
 #[derive(Debug)]
 pub(super) struct Buffer<'a> {
@@ -19,11 +22,14 @@ pub(super) struct Buffer<'a> {
     written: u64,
     /// Whether large pieces go through the buffer too.
     collects_all: bool,
+    /// No byte is written at this offset or beyond.
+    most: u64,
 }
 
 impl<'a> Buffer<'a> {
-    pub(super) fn new(bytes: &'a mut [u8]) -> Self {
-        Self { bytes, len: 0, start: 0, written: 0, collects_all: false }
+    /// A buffer of `bytes` before an output of at most `most` bytes.
+    pub(super) fn new(bytes: &'a mut [u8], most: u64) -> Self {
+        Self { bytes, len: 0, start: 0, written: 0, collects_all: false, most }
     }
 
     /// Writes pieces of `len` bytes, no more: nothing was put yet, and the buffer has as much.
@@ -42,6 +48,21 @@ impl<'a> Buffer<'a> {
     /// Bytes handed to the output so far.
     pub(super) fn written(&self) -> u64 {
         self.written
+    }
+
+    /// What is held.
+    pub(super) fn held(&self) -> &[u8] {
+        self.bytes.get(..self.len).unwrap_or_default()
+    }
+
+    /// What is held, to be changed.
+    pub(super) fn held_mut(&mut self) -> &mut [u8] {
+        self.bytes.get_mut(..self.len).unwrap_or_default()
+    }
+
+    /// Where the first byte that is not written goes: all that was put below it is in the output.
+    pub(super) fn start(&self) -> u64 {
+        self.start
     }
 
     fn end(&self) -> u64 {
@@ -115,10 +136,31 @@ impl<'a> Buffer<'a> {
         Ok(())
     }
 
+    /// Writes as much of what was collected as the output takes, front to back, and forgets the rest.
+    pub(super) fn flush_what_fits(&mut self, out: &mut dyn WriteAt) -> Result<(), Error> {
+        if self.flush(out).is_ok() {
+            return Ok(());
+        }
+        let bytes = core::mem::take(&mut self.bytes);
+        let pieces = bytes.get(..self.len).unwrap_or_default().chunks(PIECE);
+        let result = pieces.into_iter().try_for_each(|piece| {
+            self.write(piece, out)?;
+            self.start = self.start.saturating_add(u64::try_from(piece.len()).unwrap_or(u64::MAX));
+            Ok(())
+        });
+        self.bytes = bytes;
+        self.len = 0;
+        result
+    }
+
     /// Writes `bytes` at the start of what was collected.
     fn write(&mut self, bytes: &[u8], out: &mut dyn WriteAt) -> Result<(), Error> {
+        let len = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+        if self.start.saturating_add(len) > self.most {
+            return Err(Error::Limit);
+        }
         out.write_at(self.start, bytes).map_err(|code| Error::Io { code })?;
-        self.written = self.written.saturating_add(u64::try_from(bytes.len()).unwrap_or(0));
+        self.written = self.written.saturating_add(len);
         Ok(())
     }
 }
@@ -142,7 +184,7 @@ mod tests {
     #[test]
     fn what_follows_is_collected_and_what_does_not_is_not() {
         let mut bytes = [0; 8];
-        let mut buffer = Buffer::new(&mut bytes);
+        let mut buffer = Buffer::new(&mut bytes, u64::MAX);
         let mut out = Log::default();
         buffer.put(100, &[1, 2, 3], &mut out).unwrap();
         buffer.put(103, &[4, 5, 6, 7, 8, 9], &mut out).unwrap();
@@ -159,14 +201,17 @@ mod tests {
         ];
         assert!(out.0.iter().map(|(at, bytes)| (*at, &bytes[..])).eq(expected));
         assert_eq!(buffer.written(), 8 + 3 + 8 + 1);
-        assert_eq!(Buffer::new(&mut []).put(0, &[1], &mut out), Err(Error::BufferTooSmall { needed: 1 }));
+        assert_eq!(
+            Buffer::new(&mut [], u64::MAX).put(0, &[1], &mut out),
+            Err(Error::BufferTooSmall { needed: 1 })
+        );
     }
     #[test]
     fn a_large_piece_is_written_as_it_is_but_to_a_stream() {
         let large = std::vec![3; ENOUGH];
         let lens = |limit: Option<usize>| {
             let mut bytes = [0; 64];
-            let mut buffer = Buffer::new(&mut bytes);
+            let mut buffer = Buffer::new(&mut bytes, u64::MAX);
             if let Some(limit) = limit {
                 buffer.limit(limit);
             }
@@ -185,5 +230,20 @@ mod tests {
         assert_eq!(lens(None), [3, ENOUGH, 9]);
         let pieces = lens(Some(32));
         assert!(pieces[..pieces.len() - 1].iter().all(|&len| len == 32), "{pieces:?}");
+    }
+
+    #[test]
+    fn what_fits_is_written_up_to_the_limit_and_not_a_byte_beyond() {
+        let mut bytes = std::vec![0; 3 * PIECE];
+        let mut buffer = Buffer::new(&mut bytes, 100 + 2 * PIECE as u64);
+        let mut out = Log::default();
+        buffer.put(100, &std::vec![7; 2 * PIECE + 1], &mut out).unwrap();
+        assert_eq!(buffer.flush(&mut out), Err(Error::Limit));
+        assert!(out.0.is_empty() && buffer.start() == 100);
+        assert_eq!(buffer.flush_what_fits(&mut out), Err(Error::Limit));
+        let lens: Vec<_> = out.0.iter().map(|(at, bytes)| (*at, bytes.len())).collect();
+        assert_eq!(lens, [(100, PIECE), (100 + PIECE as u64, PIECE)]);
+        assert_eq!((buffer.start(), buffer.held().len()), (100 + 2 * PIECE as u64, 0));
+        assert_eq!(buffer.flush(&mut out), Ok(()));
     }
 }

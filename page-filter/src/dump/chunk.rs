@@ -3,7 +3,9 @@
 use vmcore_format::kdump::Compression;
 use vmcore_format::{PageSize, Pfn};
 
+use super::duplicates::{DIGEST_BYTES, Digest};
 use super::window;
+use crate::redact::Redaction;
 use crate::{Fault, bits, codec};
 
 /// The most page frames that a chunk spans.
@@ -47,7 +49,7 @@ impl Chunk {
 
 /// How pages are encoded: the same for every chunk of a dump.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct EncodeParams {
+pub struct EncodeParams<'a> {
     /// The page size of the dumped machine.
     pub page_size: PageSize,
     /// How pages are packed.
@@ -56,15 +58,29 @@ pub struct EncodeParams {
     pub fast: bool,
     /// Whether pages of zeros are told from others.
     pub find_zero: bool,
+    /// Whether pages with the same bytes are to be told: [`Options::share_duplicates`](super::Options::share_duplicates).
+    pub share_duplicates: bool,
     /// The most pages in a chunk.
     pub chunk_pages: usize,
+    /// What is overwritten before anything else is done with a page.
+    pub redaction: Redaction<'a>,
 }
 
-impl EncodeParams {
+impl EncodeParams<'_> {
     /// The size of the output of [`encode_chunk`], in bytes.
     #[must_use]
     pub fn out_bytes(&self) -> usize {
-        self.chunk_pages.saturating_mul(self.page_size.len())
+        self.chunk_pages.saturating_mul(self.page_bytes())
+    }
+
+    /// What a page may need of the output, in bytes.
+    pub(super) fn page_bytes(&self) -> usize {
+        self.page_size.len().saturating_add(self.digest_bytes())
+    }
+
+    /// The size of a page's digest, in bytes.
+    pub(super) fn digest_bytes(&self) -> usize {
+        if self.share_duplicates { DIGEST_BYTES } else { 0 }
     }
 
     /// The size of the scratch of [`encode_chunk`], in words of 8 bytes.
@@ -96,19 +112,30 @@ pub(super) enum EncodedPage {
 pub struct Encoded {
     pub(super) pages: [EncodedPage; 256],
     pub(super) faults: [Option<(Pfn, Fault)>; NAMED_FAULTS],
+    /// Lost pages where no memory is known, and those in broken memory.
+    pub(super) holes: u64,
+    pub(super) poisoned: u64,
+    /// The size of the packed pages, in bytes; before them stand the digests, one for each page of the chunk.
     pub(super) len: usize,
+    pub(super) digests_len: usize,
 }
 
 impl Encoded {
     /// The number of bytes written to the buffer.
     #[must_use]
     pub fn bytes(&self) -> usize {
-        self.len
+        self.digests_len.saturating_add(self.len)
     }
 
     /// The first few pages that could not be read, and why.
     pub fn faults(&self) -> impl Iterator<Item = (Pfn, Fault)> {
         self.faults.iter().copied().flatten()
+    }
+
+    /// The digests and the pages of what was written to the buffer.
+    pub(super) fn split<'b>(&self, bytes: &'b [u8]) -> (&'b [Digest], &'b [u8]) {
+        let (digests, pages) = bytes.split_at_checked(self.digests_len).unwrap_or_default();
+        (digests.as_chunks().0, pages)
     }
 
     /// What became of each page of the chunk, in its order; the chunk's number of pages says where it ends.

@@ -9,6 +9,7 @@ use core::ops::Range;
 use vmcore_format::kdump::Compression;
 use vmcore_format::{Field, Pfn, WriteAt};
 
+use super::duplicates::Duplicates;
 use super::elf::{ElfWriter, Loads};
 use super::extent::Extents;
 use super::kdump::KdumpWriter;
@@ -19,11 +20,16 @@ use super::{
     Scanned, Scanner, Source, Span, Split, encode_chunk,
 };
 use crate::judge::Carry;
+use crate::redact::Redaction;
 use crate::witness::Witness;
 use crate::{Kernel, Level, PageKind, PhysMemory};
 
 /// The highest `max_mapnr`: 52 bits of physical address in pages of 4 KiB.
 const MOST_FRAMES: u64 = 1 << 40;
+
+/// The most page frames of memory, in pages of 4 KiB 256 TiB: four times the largest machine. Each takes a bit of the
+/// output and a moment to pass over, also where nothing but a number in the input says that it is there.
+const MOST_KNOWN: u64 = 1 << 36;
 
 /// What to do next.
 #[derive(Debug, Clone, Copy)]
@@ -32,8 +38,6 @@ pub enum Next {
     Again(Progress),
     /// Pages to be encoded, and committed in order.
     Chunk(Chunk),
-    /// Ask again when every chunk that was handed out is committed: what comes next goes to a stream after them.
-    Wait,
     /// Every chunk was handed out. When all are committed, [`Dumper::finish`] completes the output.
     Done,
 }
@@ -67,10 +71,14 @@ struct Pass {
 /// What memory is gone through for in the phase that writes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Round {
-    /// The first bitmap of a stream, then the second one: their records do not depend on how memory is sliced.
+    /// Kdump-compressed: the first bitmap, then the second one, with the share of a part of a split set. On a stream
+    /// their records do not depend on how memory is sliced.
     KnownBitmap,
     KeptBitmap,
-    /// Pages, and slice by slice what is not written yet of both bitmaps.
+    /// ELF: program headers.
+    Segments,
+    /// Pages. On a file, where remembering every frame takes more memory than there is, the second bitmap comes with them,
+    /// slice by slice.
     Pages,
 }
 
@@ -103,7 +111,7 @@ pub struct Dumper<'a> {
     kernel: Option<&'a mut Kernel>,
     scan_params: ScanParams,
     pass: Pass,
-    params: EncodeParams,
+    params: EncodeParams<'a>,
     phase: Phase,
     round: Round,
     stage: Stage,
@@ -112,6 +120,7 @@ pub struct Dumper<'a> {
     scratch: &'a mut [u64],
     chunk_bytes: &'a mut [u8],
     writer: Writer<'a>,
+    duplicates: Duplicates<'a>,
     /// ELF output: where segments are cut, and the `PT_LOAD`s of the input.
     extents: Extents,
     loads: Loads<'a>,
@@ -119,10 +128,9 @@ pub struct Dumper<'a> {
     /// The share of this output, by rank among all kept pages, and the rank of the next one.
     part: Range<u64>,
     rank: u64,
-    /// Whether this output takes the pages below frame `decided`.
-    takes: bool,
-    decided: u64,
+    /// The frames of this output, and how many of them are kept.
     pfns: Range<Pfn>,
+    here: u64,
     handed_out: u64,
     committed: u64,
     report: Report,
@@ -133,15 +141,15 @@ impl<'a> Dumper<'a> {
     ///
     /// `kernel` tells pages apart; without it all pages are kept but those of zeros. `words` is all the memory that the
     /// dump uses, whatever the size of the machine. The least is 128 KiB for pages of 4 KiB, 192 KiB for 16 KiB, 512 KiB for
-    /// 64 KiB, with any codec (ELF output: and 4 bytes for each `PT_LOAD` of the input); 1 MiB (131072 words) makes for
+    /// 64 KiB, with any codec (duplicates shared: 128 KiB more; ELF output: and 4 bytes for each `PT_LOAD` of the input); 1 MiB (131072 words) makes for
     /// large writes; 1 MiB more for each 32 GiB of memory (pages of 4 KiB) saves looking at pages twice.
     ///
     /// # Errors
     /// - [`Error::BufferTooSmall`] with the number of words needed;
-    /// - [`Error::Unsupported`]: more than 2^40 page frames ([`Field::MaxMapnr`]); a split that is not one, or of an ELF
+    /// - [`Error::Unsupported`]: page frames above 2^40 ([`Field::MaxMapnr`]); a split that is not one, or of an ELF
     ///   core ([`Field::Split`]).
     pub fn new(
-        source: Source<'a>,
+        mut source: Source<'a>,
         kernel: Option<&'a mut Kernel>,
         options: Options,
         words: &'a mut [u64],
@@ -155,16 +163,23 @@ impl<'a> Dumper<'a> {
             return Err(Error::Unsupported { field: Field::Split, value: parts.into() });
         }
         let kdump = options.format == Format::Kdump;
+        if kdump {
+            // The format has no way to say that there is no memory at all.
+            source.end = source.end.max(Pfn(1));
+        }
         let mut params = EncodeParams {
             page_size: source.page_size,
             compression: if kdump { options.compression } else { Compression::Raw },
             fast: options.fast,
             find_zero: kdump && options.level.contains(Level::ZERO),
+            share_duplicates: kdump && options.share_duplicates,
             chunk_pages: 1,
+            redaction: Redaction::NONE,
         };
         let parts = Workspace::divide(words, params, &options, source.end.0, source.loads.len())?;
-        params.chunk_pages = (parts.chunk.len() >> source.page_size.shift()).min(256);
+        params.chunk_pages = parts.chunk.len().checked_div(params.page_bytes()).unwrap_or(0).min(256);
         let mut report = Report::new(options, source.left_out, source.incomplete);
+        report.sections = kernel.as_deref().and_then(|kernel| kernel.sections().copied());
         if kernel.is_none() {
             report.keep_all(if source.vmcoreinfo.is_some() {
                 Reason::NoKernel
@@ -190,23 +205,36 @@ impl<'a> Dumper<'a> {
             scratch: parts.scratch,
             chunk_bytes: parts.chunk,
             writer: Writer::Waiting(parts.tables, parts.data),
+            duplicates: Duplicates::new(parts.duplicates),
             extents: Extents::default(),
             loads: Loads::new(source.loads, parts.loads, source.page_size),
             segments: 0,
             part: 0..0,
             rank: 0,
-            takes: options.split.is_none(),
-            decided: 0,
-            pfns: source.end..source.end,
+            pfns: if options.split.is_some() { source.end..source.end } else { Pfn(0)..source.end },
+            here: 0,
             handed_out: 0,
             committed: 0,
             report,
         })
     }
 
+    /// Hides `redaction` in the output, and says so in its log of erased data. [`params`](Self::params) carries it to
+    /// whoever encodes chunks: ask for it afterwards.
+    ///
+    /// # Errors
+    /// [`Error::OutOfOrder`] once a dump has begun: pages may have been handed out.
+    pub fn redact(&mut self, redaction: Redaction<'a>) -> Result<(), Error> {
+        if self.phase != Phase::Scan || self.pass.next != 0 {
+            return Err(Error::OutOfOrder { expected: 0 });
+        }
+        self.params.redaction = redaction;
+        Ok(())
+    }
+
     /// How to encode chunks.
     #[must_use]
-    pub fn params(&self) -> EncodeParams {
+    pub fn params(&self) -> EncodeParams<'a> {
         self.params
     }
 
@@ -235,8 +263,10 @@ impl<'a> Dumper<'a> {
     /// Chunks may be handed out before earlier ones are committed; the output does not depend on how many are.
     ///
     /// # Errors
-    /// [`Error::OutOfOrder`] while spans of [`next_scan`](Self::next_scan) are not committed, those of `out`, of the tables of page frames, and values that the output's format cannot hold. None can be
-    /// retried.
+    /// [`Error::OutOfOrder`] while spans of [`next_scan`](Self::next_scan) are not committed, those of `out`, of the
+    /// tables of page frames, and values that the output's format cannot hold; [`Error::Unsupported`]
+    /// ([`Field::MaxMapnr`]) for more than 2^36 page frames of memory, and for memory above frame 2^35 where `out` has to
+    /// be told of holes byte by byte ([`WriteAt::starts_as_zeros`]). None can be retried.
     pub fn next_chunk(&mut self, memory: &mut dyn PhysMemory, out: &mut dyn WriteAt) -> Result<Next, Error> {
         match (self.phase, self.stage) {
             (Phase::Written | Phase::Finished, _) => return Ok(Next::Done),
@@ -244,13 +274,13 @@ impl<'a> Dumper<'a> {
             (Phase::Write, Stage::Select(start)) if start >= self.frames.end() => {
                 return self.end_round(out);
             }
-            (Phase::Write, Stage::Select(start)) => self.select(start, memory)?,
-            (Phase::Write, Stage::Ready) => self.write_bitmaps(out)?,
+            (Phase::Write, Stage::Select(start)) => self.select(start, memory, out)?,
+            (Phase::Write, Stage::Ready) => self.write_tables(out)?,
             (Phase::Write, Stage::HandOut(from)) => {
                 let next = if let Writer::Kdump(_) = self.writer {
                     self.hand_out(from)
                 } else {
-                    self.hand_out_extent(from, out)?
+                    self.hand_out_extent(from)
                 };
                 if let Next::Chunk(_) = next {
                     self.handed_out = self.handed_out.saturating_add(1);
@@ -317,12 +347,16 @@ impl<'a> Dumper<'a> {
         }
         let bytes = bytes.get(..encoded.bytes()).unwrap_or(bytes);
         match &mut self.writer {
-            Writer::Kdump(writer) => writer.commit(chunk, encoded, bytes, out)?,
+            Writer::Kdump(writer) => {
+                writer.commit(chunk, encoded, bytes, &mut self.duplicates, out)?;
+                (self.report.duplicates, self.report.duplicate_bytes) = self.duplicates.found();
+            }
             Writer::Elf(writer) => writer.commit(chunk, encoded, bytes, out)?,
             Writer::Waiting(..) | Writer::Gone => return Err(Error::OutOfOrder { expected: 0 }),
         }
         self.committed = self.committed.saturating_add(1);
         self.report.add(chunk, encoded);
+        self.report.add_redacted(chunk, encoded, &self.params);
         Ok(())
     }
 
@@ -354,31 +388,31 @@ impl<'a> Dumper<'a> {
     }
 
     /// Ends a dump early, because the caller wants to or because the storage is full: writes what is held, so that the
-    /// output describes the pages that were committed. It stays marked as incomplete, and nothing more can be done with it.
-    ///
-    /// On a stream, whose headers come last, there is nothing to save.
+    /// output describes the pages that were committed and are in it; [`Report::saved`] counts those. It stays marked as
+    /// incomplete, and nothing more can be done with it. A stream gets its mark, if it still takes it.
     ///
     /// # Errors
     /// Those of `out`. What could be written is written all the same.
     pub fn abandon(&mut self, out: &mut dyn WriteAt) -> Result<(), Error> {
-        if self.phase == Phase::Finished || !out.can_rewrite() {
+        if self.phase == Phase::Finished {
             return Ok(());
         }
-        let options = self.report.options;
-        let ended = self.extents.finish();
-        let segments = self.write_segments(ended, out);
-        let (rest, written) = match mem::replace(&mut self.writer, Writer::Gone) {
+        match mem::replace(&mut self.writer, Writer::Gone) {
             Writer::Kdump(mut writer) => {
-                if let (Some(split), Stage::HandOut(at) | Stage::Select(at)) = (options.split, self.stage) {
-                    writer.set_pfns(self.part_pfns(split, Pfn(at)));
-                }
-                (writer.abandon(out), writer.written())
+                let result = writer.abandon(out);
+                let pages = writer.in_file();
+                (self.report.saved, self.report.zero) = (pages.saved, pages.zero);
+                self.report.written = writer.written();
+                result
             }
-            Writer::Elf(mut writer) => (writer.abandon(out), writer.written()),
-            Writer::Waiting(..) | Writer::Gone => return Ok(()),
-        };
-        self.report.written = written;
-        rest.and(segments)
+            Writer::Elf(mut writer) => {
+                let result = writer.abandon(out);
+                self.report.saved = writer.saved();
+                self.report.written = writer.written();
+                result
+            }
+            Writer::Waiting(..) | Writer::Gone => Ok(()),
+        }
     }
 
     /// Does some of the work on this thread; the phase is [`Phase::Finished`] when the output is whole.
@@ -387,7 +421,7 @@ impl<'a> Dumper<'a> {
     /// Those of [`next_chunk`](Self::next_chunk), [`commit_chunk`](Self::commit_chunk) and [`finish`](Self::finish).
     pub fn step(&mut self, memory: &mut dyn PhysMemory, out: &mut dyn WriteAt) -> Result<Progress, Error> {
         match self.next_chunk(memory, out)? {
-            Next::Again(_) | Next::Wait => {}
+            Next::Again(_) => {}
             Next::Chunk(chunk) => {
                 let encoded = encode_chunk(&self.params, &chunk, memory, self.scratch, self.chunk_bytes)?;
                 let bytes = mem::take(&mut self.chunk_bytes);

@@ -4,14 +4,15 @@ use core::mem;
 use core::ops::Range;
 
 use vmcore_format::elf::{self, Header, PF_R, PF_W, PF_X, PT_LOAD, PT_NOTE, ProgramHeader};
-use vmcore_format::{Class, PageSize, PhysAddr, WriteAt};
+use vmcore_format::{Class, PageSize, PhysAddr, WriteAt, sort_by_key};
 
 use super::chunk::{Chunk, Encoded, EncodedPage};
+use super::eraseinfo::{EraseInfo, copy};
 use super::extent::Extent;
-use super::kdump::copy_notes;
-use super::source::has_incomplete_flag;
+use super::kdump::sync;
 use super::workspace::{DATA_RECORD, TABLES_RECORD};
 use super::{Buffer, Error, Source};
+use crate::bits;
 
 /// The input's `PT_LOAD`s, in the order of `p_paddr`, gone through once as extents ascend.
 #[derive(Debug)]
@@ -27,7 +28,7 @@ impl<'a> Loads<'a> {
     /// `order` has one entry for each of `loads`.
     pub(super) fn new(loads: &'a [ProgramHeader], order: &'a mut [u32], page_size: PageSize) -> Self {
         order.iter_mut().zip(0..).for_each(|(number, at)| *number = at);
-        order.sort_unstable_by_key(|&number| (start_of(loads, number), number));
+        sort_by_key(order, |&number| (start_of(loads, number), number));
         Self { loads, order, page_size, next: 0 }
     }
 
@@ -92,10 +93,14 @@ fn share(load: &ProgramHeader, memory: &Range<u64>, data_end: u64, offset: u64) 
     })
 }
 
+/// Page-sized places of the data that are remembered: more than are ever held back or on their way in one chunk.
+const RECENT: u64 = 1024;
+
 /// Writes an ELF core: headers, notes, and from the next page boundary on the pages.
 ///
-/// On an output that can be rewritten the ELF header comes first, marked as incomplete, and is written again when all is
-/// there. On a stream it comes last.
+/// All headers come before the pages, which come in the order of the file: what is past the end of a file that was cut off is
+/// lost, and nothing else. A file is marked as incomplete from its first byte on, and is brought to stable storage before
+/// the first page, and again before the mark is cleared. A stream gets each byte once: its `e_flags` come last.
 #[derive(Debug)]
 pub(super) struct ElfWriter<'a> {
     header: Header,
@@ -108,6 +113,12 @@ pub(super) struct ElfWriter<'a> {
     next_data: u64,
     tables: Buffer<'a>,
     data: Buffer<'a>,
+    is_stream: bool,
+    /// Pages put, and which of the last places have one: bit `place % RECENT`.
+    saved: u64,
+    recent: [u64; 16],
+    /// The place after the last one of which is known what it has.
+    noted: u64,
 }
 
 impl<'a> ElfWriter<'a> {
@@ -115,11 +126,13 @@ impl<'a> ElfWriter<'a> {
     pub(super) fn begin(
         source: &Source<'a>,
         loads: u64,
+        erased: &EraseInfo<'a>,
         buffers: (Buffer<'a>, Buffer<'a>),
         out: &mut dyn WriteAt,
     ) -> Result<Self, Error> {
         let (mut tables, mut data) = buffers;
-        if !out.can_rewrite() {
+        let is_stream = !out.can_rewrite();
+        if is_stream {
             tables.limit(TABLES_RECORD);
             data.limit(DATA_RECORD);
         }
@@ -130,7 +143,9 @@ impl<'a> ElfWriter<'a> {
         if header.has_section_header() && source.layout.class == Class::Bits32 {
             return Err(too_many);
         }
-        let notes_len = source.notes.size()?;
+        // The log of erased data comes last, in place of the input's.
+        let others = if erased.len() == 0 { source.notes.size()? } else { source.notes_before_log()? };
+        let notes_len = others.saturating_add(erased.note_len()?);
         let notes = header.headers_len();
         let page = source.page_size.bytes();
         let pages = notes.saturating_add(notes_len).div_ceil(page).saturating_mul(page);
@@ -145,12 +160,17 @@ impl<'a> ElfWriter<'a> {
             next_data: pages,
             tables,
             data,
+            is_stream,
+            saved: 0,
+            recent: [0; 16],
+            noted: 0,
         };
-        if out.can_rewrite() {
-            writer.write_header(true, out)?;
-        }
+        writer.write_header(out)?;
         writer.write_section_header(out)?;
-        let end = copy_notes(&mut writer.tables, source, notes, out)?;
+        let others_end = notes.saturating_add(others);
+        let end = copy(&mut writer.tables, &source.notes, others, notes, out)?;
+        writer.tables.zeros(end, others_end, out)?;
+        let end = erased.write_note(&mut writer.tables, source.layout.endian, others_end, out)?;
         writer.tables.zeros(end, pages, out)?;
         let note = ProgramHeader {
             p_type: PT_NOTE,
@@ -160,10 +180,6 @@ impl<'a> ElfWriter<'a> {
             ..ProgramHeader::default()
         };
         writer.append_header(&note, out)?;
-        if out.can_rewrite() {
-            // Segments come later than pages: room that is taken now is there when the storage is full.
-            writer.tables.zeros(writer.next_header, headers_end, out)?;
-        }
         Ok(writer)
     }
 
@@ -171,6 +187,13 @@ impl<'a> ElfWriter<'a> {
     pub(super) fn segment(&mut self, header: &ProgramHeader, out: &mut dyn WriteAt) -> Result<(), Error> {
         let p_offset = self.pages.saturating_add(header.p_offset);
         self.append_header(&ProgramHeader { p_offset, ..*header }, out)
+    }
+
+    /// Ends what stands before the pages.
+    pub(super) fn begin_pages(&mut self, out: &mut dyn WriteAt) -> Result<(), Error> {
+        self.tables.zeros(self.next_header, self.headers_end, out)?;
+        self.tables.flush(out)?;
+        if self.is_stream { Ok(()) } else { sync(out) }
     }
 
     /// Writes the pages of a chunk, and zeros for what is left out before them.
@@ -198,6 +221,7 @@ impl<'a> ElfWriter<'a> {
                 rest = self.append(rest, &mut due, out)?;
                 self.fill(at, out)?;
             }
+            self.note(position, true);
             due = due.saturating_add(self.page_size.len());
         }
         self.append(rest, &mut due, out)?;
@@ -219,25 +243,59 @@ impl<'a> ElfWriter<'a> {
 
     /// Appends zeros up to offset `end`.
     fn fill(&mut self, end: u64, out: &mut dyn WriteAt) -> Result<(), Error> {
+        for place in self.place(self.next_data)..self.place(end) {
+            self.note(place, false);
+        }
         self.data.zeros(self.next_data, end, out)?;
         self.next_data = end;
         Ok(())
     }
 
-    /// Writes what is still held, then the ELF header.
-    pub(super) fn finish(&mut self, incomplete: bool, out: &mut dyn WriteAt) -> Result<(), Error> {
-        self.tables.flush(out)?;
-        self.data.flush(out)?;
-        out.sync().map_err(|code| Error::Io { code })?;
-        self.write_header(incomplete, out)?;
-        out.sync().map_err(|code| Error::Io { code })
+    /// Which page of the data stands at `offset`.
+    fn place(&self, offset: u64) -> u64 {
+        offset.saturating_sub(self.pages) >> self.page_size.shift()
     }
 
-    /// Writes what is still held of a dump that ends here. Program headers have their room: they go where pages no
-    /// longer do.
+    /// Takes note of what is at a place of the data: a page, or nothing but filling.
+    fn note(&mut self, place: u64, is_page: bool) {
+        let at = place & RECENT.wrapping_sub(1);
+        bits::clear(&mut self.recent, at..at.wrapping_add(1));
+        if is_page {
+            bits::set(&mut self.recent, at..at.wrapping_add(1));
+            self.saved = self.saved.saturating_add(1);
+        }
+        self.noted = place.saturating_add(1);
+    }
+
+    /// Writes what is still held, then `e_flags`.
+    pub(super) fn finish(&mut self, incomplete: bool, out: &mut dyn WriteAt) -> Result<(), Error> {
+        self.data.flush(out)?;
+        if !self.is_stream {
+            sync(out)?;
+        }
+        if self.is_stream || !incomplete {
+            self.write_flags(incomplete, out)?;
+        }
+        sync(out)
+    }
+
+    /// Writes what is still held of a dump that ends here.
     pub(super) fn abandon(&mut self, out: &mut dyn WriteAt) -> Result<(), Error> {
-        let pages = self.data.flush(out);
-        self.tables.flush(out).and(pages)
+        let pages = self.data.flush_what_fits(out);
+        // Places of which the output does not have all bytes.
+        for place in self.place(self.data.start())..self.noted {
+            let is_page = bits::is_set(&self.recent, place & RECENT.wrapping_sub(1));
+            self.saved = self.saved.saturating_sub(u64::from(is_page));
+        }
+        let tables = self.tables.flush(out);
+        let flags = if self.is_stream { self.write_flags(true, out) } else { Ok(()) };
+        // Pages that do not fit hide no other failure.
+        tables.and(flags).and(pages)
+    }
+
+    /// The pages that are written, once the dump is finished or abandoned.
+    pub(super) fn saved(&self) -> u64 {
+        self.saved
     }
 
     /// Bytes handed to the output so far.
@@ -256,18 +314,37 @@ impl<'a> ElfWriter<'a> {
         self.tables.put(at, bytes.get(..len).unwrap_or_default(), out)
     }
 
-    fn write_header(&mut self, incomplete: bool, out: &mut dyn WriteAt) -> Result<(), Error> {
-        let mut header = self.header;
-        if has_incomplete_flag(header.e_machine) {
-            header.e_flags &= !elf::INCOMPLETE;
-            if incomplete {
-                header.e_flags |= elf::INCOMPLETE;
-            }
-        }
+    /// Writes the ELF header; on a stream all of it but `e_flags`, where these may turn out to be others.
+    fn write_header(&mut self, out: &mut dyn WriteAt) -> Result<(), Error> {
+        let header = Header { e_flags: self.flags(true), ..self.header };
         let mut bytes = [0; 64];
         let len = header.encode(&mut bytes)?;
-        self.tables.put(0, bytes.get(..len).unwrap_or_default(), out)?;
+        let bytes = bytes.get(..len).unwrap_or_default();
+        if self.is_stream && header.has_incomplete_flag() {
+            let at = header.e_flags_offset();
+            let (before, rest) = bytes.split_at(usize::try_from(at).unwrap_or(0).min(len));
+            self.tables.put(0, before, out)?;
+            return self.tables.put(at.saturating_add(4), rest.get(4..).unwrap_or_default(), out);
+        }
+        self.tables.put(0, bytes, out)
+    }
+
+    fn write_flags(&mut self, incomplete: bool, out: &mut dyn WriteAt) -> Result<(), Error> {
+        if !self.header.has_incomplete_flag() {
+            return Ok(());
+        }
+        let word = self.header.layout.endian.u32_bytes(self.flags(incomplete));
+        self.tables.put(self.header.e_flags_offset(), &word, out)?;
         self.tables.flush(out)
+    }
+
+    fn flags(&self, incomplete: bool) -> u32 {
+        let flags = self.header.e_flags;
+        match (self.header.has_incomplete_flag(), incomplete) {
+            (false, _) => flags,
+            (true, false) => flags & !elf::INCOMPLETE,
+            (true, true) => flags | elf::INCOMPLETE,
+        }
     }
 
     fn write_section_header(&mut self, out: &mut dyn WriteAt) -> Result<(), Error> {

@@ -7,8 +7,10 @@ use vmcore_format::{Pfn, PhysAddr};
 use zerocopy::{FromBytes, IntoBytes};
 
 use super::chunk::{EncodedPage, NAMED_FAULTS, is_zero};
+use super::duplicates::digest_of;
 use super::{CHUNK_FRAMES, Chunk, EncodeParams, Encoded, Error};
 use crate::codec::{self, PageCodec};
+use crate::redact::Redacted;
 use crate::{Fault, PhysMemory, bits};
 
 /// The most bytes that are read in one go where pages are packed: they stay in the processor's cache until it is their turn.
@@ -18,24 +20,39 @@ const READ_BYTES: usize = 1 << 17;
 /// the memory. Neighbouring pages are read together, or packed where they lie if the memory has a
 /// [`view`](PhysMemory::view) of them. A page that cannot be read is marked as lost and is no error.
 ///
-/// `out` receives the pages one after the other; see [`EncodeParams::out_bytes`] and [`EncodeParams::scratch_words`] for
+/// Where pages that are read together fail, they are read one by one, each once: which are lost depends on the memory alone, and not on
+/// how pages are divided into chunks.
+///
+/// `out` receives the pages one after the other, after their digests if there are any; see [`EncodeParams::out_bytes`] and
+/// [`EncodeParams::scratch_words`] for
 /// the sizes.
 ///
 /// # Errors
 /// [`Error::BufferTooSmall`] if `out` (bytes) or `scratch` (words) is too small for this chunk.
 pub fn encode_chunk(
-    params: &EncodeParams,
+    params: &EncodeParams<'_>,
     chunk: &Chunk,
     memory: &mut dyn PhysMemory,
     scratch: &mut [u64],
     out: &mut [u8],
 ) -> Result<Encoded, Error> {
+    // From here on there are no secrets, whatever becomes of the pages.
+    let mut redacted;
+    let memory: &mut dyn PhysMemory = if params.redaction.is_none() {
+        memory
+    } else {
+        redacted = Redacted::new(memory, params.redaction);
+        &mut redacted
+    };
     let page_len = params.page_size.len();
     let needed = params.scratch_words();
     let scratch = scratch.get_mut(..needed).ok_or_else(|| too_small(needed))?;
-    let needed = chunk.len().saturating_mul(page_len);
+    let needed = chunk.len().saturating_mul(params.page_bytes());
     let out = out.get_mut(..needed).ok_or_else(|| too_small(needed))?;
-    let (codec_scratch, page) = scratch.split_at_mut(params.codec_words());
+    let digests_len = chunk.len().saturating_mul(params.digest_bytes());
+    let (digests, out) = out.split_at_mut_checked(digests_len).unwrap_or_default();
+    let parts = scratch.split_at_mut_checked(params.codec_words());
+    let (codec_scratch, page) = parts.ok_or_else(|| too_small(needed))?;
     let mut encoder = Encoder {
         page_len,
         codec: (params.compression != Compression::Raw)
@@ -43,8 +60,16 @@ pub fn encode_chunk(
         find_zero: params.find_zero,
         codec_scratch: <[u32]>::mut_from_bytes(codec_scratch.as_mut_bytes()).unwrap_or_default(),
         page: page.as_mut_bytes(),
+        digests,
         out,
-        encoded: Encoded { pages: [EncodedPage::Lost; 256], faults: [None; NAMED_FAULTS], len: 0 },
+        encoded: Encoded {
+            pages: [EncodedPage::Lost; 256],
+            faults: [None; NAMED_FAULTS],
+            holes: 0,
+            poisoned: 0,
+            len: 0,
+            digests_len,
+        },
     };
     let most = if encoder.codec.is_some() { READ_BYTES >> params.page_size.shift() } else { usize::MAX };
     let most = u64::try_from(most.max(1)).unwrap_or(u64::MAX);
@@ -72,6 +97,8 @@ struct Encoder<'a> {
     codec_scratch: &'a mut [u32],
     /// A page that stands in the way of what it becomes.
     page: &'a mut [u8],
+    /// One for each page, or none at all.
+    digests: &'a mut [u8],
     out: &'a mut [u8],
     encoded: Encoded,
 }
@@ -81,16 +108,13 @@ impl Encoder<'_> {
     fn run(&mut self, pages: Range<usize>, first: Pfn, addr: Option<PhysAddr>, memory: &mut dyn PhysMemory) {
         let len = pages.len().saturating_mul(self.page_len);
         if let Some(view) = addr.and_then(|addr| memory.view(addr, len)) {
-            for (index, page) in pages.zip(view.chunks_exact(self.page_len)) {
+            for (index, page) in pages.zip(view.chunks_exact(self.page_len.max(1))) {
                 let encoded = self.page_in_place(page);
                 self.note(index, encoded);
             }
             return;
         }
-        let at = self.place(pages.start);
-        let place = self.out.get_mut(at..at.saturating_add(len)).unwrap_or_default();
-        let read = addr.ok_or(Fault::Hole).and_then(|addr| memory.read(addr, place));
-        match read {
+        match self.read(&pages, addr, memory) {
             Ok(()) => {
                 for index in pages {
                     let encoded = self.page_at(index);
@@ -99,18 +123,36 @@ impl Encoder<'_> {
             }
             Err(fault) if pages.len() <= 1 => self.name(first, fault),
             // Some of the pages can be read: each by itself.
-            Err(_) => {
-                for (index, pfn) in pages.zip(first.0..) {
-                    let skip = pfn.saturating_sub(first.0).saturating_mul(self.page_bytes());
-                    let addr = addr.and_then(|addr| addr.0.checked_add(skip)).map(PhysAddr);
-                    self.run(index..index.saturating_add(1), Pfn(pfn), addr, memory);
-                }
-            }
+            Err(_) => self.one_by_one(pages, first, addr, memory),
         }
     }
 
-    fn page_bytes(&self) -> u64 {
-        u64::try_from(self.page_len).unwrap_or(u64::MAX)
+    /// Reads pages to their places.
+    fn read(
+        &mut self,
+        pages: &Range<usize>,
+        addr: Option<PhysAddr>,
+        memory: &mut dyn PhysMemory,
+    ) -> Result<(), Fault> {
+        let (start, end) = (self.place(pages.start), self.place(pages.end));
+        let place = self.out.get_mut(start..end).unwrap_or_default();
+        addr.ok_or(Fault::Hole).and_then(|addr| memory.read(addr, place))
+    }
+
+    /// As [`run`](Self::run), page by page.
+    fn one_by_one(
+        &mut self,
+        pages: Range<usize>,
+        first: Pfn,
+        addr: Option<PhysAddr>,
+        memory: &mut dyn PhysMemory,
+    ) {
+        let page_bytes = u64::try_from(self.page_len).unwrap_or(u64::MAX);
+        for (index, skip) in pages.zip(0_u64..) {
+            let skipped = skip.checked_mul(page_bytes).and_then(|skip| addr?.0.checked_add(skip));
+            let pfn = Pfn(first.0.saturating_add(skip));
+            self.run(index..index.saturating_add(1), pfn, skipped.map(PhysAddr), memory);
+        }
     }
 
     /// Where page `index` of the chunk waits.
@@ -123,11 +165,21 @@ impl Encoder<'_> {
             *slot = page;
         }
         if let EncodedPage::Data(size) = page {
-            self.encoded.len = self.encoded.len.saturating_add(usize::try_from(size).unwrap_or(0));
+            let end = self.encoded.len.saturating_add(usize::try_from(size).unwrap_or(0));
+            let (digests, _) = self.digests.as_chunks_mut();
+            if let Some(digest) = digests.get_mut(index) {
+                *digest = digest_of(self.out.get(self.encoded.len..end).unwrap_or_default());
+            }
+            self.encoded.len = end;
         }
     }
 
     fn name(&mut self, pfn: Pfn, fault: Fault) {
+        match fault {
+            Fault::Hole => self.encoded.holes = self.encoded.holes.saturating_add(1),
+            Fault::Poison => self.encoded.poisoned = self.encoded.poisoned.saturating_add(1),
+            Fault::Excluded | Fault::Lost | Fault::Code(_) => {}
+        }
         if let Some(slot) = self.encoded.faults.iter_mut().find(|slot| slot.is_none()) {
             *slot = Some((pfn, fault));
         }
@@ -157,9 +209,10 @@ impl Encoder<'_> {
         if free.len() >= self.page_len {
             return pack(self.codec, page, free, self.codec_scratch);
         }
-        self.page.copy_from_slice(page);
+        let Some(kept) = self.page.get_mut(..page.len()) else { return EncodedPage::Lost };
+        kept.copy_from_slice(page);
         let (_, free) = self.out.split_at_mut_checked(self.encoded.len).unwrap_or_default();
-        pack(self.codec, self.page, free, self.codec_scratch)
+        pack(self.codec, kept, free, self.codec_scratch)
     }
 }
 
@@ -196,6 +249,7 @@ mod tests {
     use super::*;
     use crate::Regions;
     use crate::codec::DecodeScratch;
+    use crate::redact::Redaction;
     use std::collections::BTreeSet;
     use std::vec;
     use std::vec::Vec;
@@ -248,7 +302,7 @@ mod tests {
         bytes
     }
 
-    fn encode(params: &EncodeParams, chunk: &Chunk, memory: &mut dyn PhysMemory) -> (Encoded, Vec<u8>) {
+    fn encode(params: &EncodeParams<'_>, chunk: &Chunk, memory: &mut dyn PhysMemory) -> (Encoded, Vec<u8>) {
         let mut scratch = vec![!0; params.scratch_words()];
         // Not a byte more than the pages.
         let mut out = vec![0xaa; chunk.len() * PAGE];
@@ -257,8 +311,17 @@ mod tests {
         (encoded, out)
     }
 
-    fn params(compression: Compression, find_zero: bool) -> EncodeParams {
-        EncodeParams { page_size: PageSize::KIB_4, compression, fast: false, find_zero, chunk_pages: 256 }
+    fn params(compression: Compression, find_zero: bool) -> EncodeParams<'static> {
+        let redaction = Redaction::NONE;
+        EncodeParams {
+            page_size: PageSize::KIB_4,
+            compression,
+            fast: false,
+            find_zero,
+            share_duplicates: false,
+            chunk_pages: 256,
+            redaction,
+        }
     }
 
     const CHUNKS: [[u64; 4]; 5] = [
@@ -334,5 +397,59 @@ mod tests {
             let named = [0, 1, 31, 32].map(|pfn| (Pfn(pfn), Fault::Code(pfn as i32)));
             assert!(encoded.faults().eq(named));
         }
+    }
+
+    #[test]
+    fn pages_that_cannot_be_read_are_tried_once_by_themselves_and_cost_no_page_beside_them() {
+        let bytes = machine();
+        let chunk = Chunk { sequence: 0, first: Pfn(0), pages: CHUNKS[0], position: 0 };
+        // Many in a row, then one where it would be found as the last of a group.
+        let scattered = (16..32).chain([63, 95]).collect();
+        let ranges = [0..256, 1..256, 0..255, 40..201, 0..17, 239..256, 100..133];
+        let all: Vec<BTreeSet<u64>> =
+            ranges.into_iter().map(|range| range.collect()).chain([scattered]).collect();
+        for (compression, most) in [(Compression::Raw, 1 + 256), (Compression::Zlib, 8 + 256)] {
+            let params = params(compression, true);
+            for broken in &all {
+                let mut memory = Read { bytes: &bytes, broken: broken.clone(), reads: 0 };
+                let (encoded, _) = encode(&params, &chunk, &mut memory);
+                let lost = (0..).zip(encoded.pages()).filter(|(_, page)| *page == EncodedPage::Lost);
+                assert!(lost.map(|(pfn, _)| pfn).eq(broken.iter().copied()), "{compression:?} {broken:?}");
+                assert!(memory.reads <= most, "{} reads", memory.reads);
+                assert_eq!((encoded.holes, encoded.poisoned), (0, 0));
+            }
+        }
+    }
+
+    #[test]
+    fn holes_and_broken_memory_are_told_apart() {
+        struct Broken;
+        impl PhysMemory for Broken {
+            fn page_size(&self) -> PageSize {
+                PageSize::KIB_4
+            }
+
+            fn read(&mut self, addr: PhysAddr, buf: &mut [u8]) -> Result<(), Fault> {
+                match (addr.0 / PAGE as u64, buf.len() / PAGE) {
+                    (3, _) => Err(Fault::Hole),
+                    (5 | 6, _) => Err(Fault::Poison),
+                    (9, _) => Err(Fault::Code(5)),
+                    (_, 1) => {
+                        buf.fill(1);
+                        Ok(())
+                    }
+                    _ => Err(Fault::Lost),
+                }
+            }
+
+            fn next_known(&mut self, _from: Pfn) -> Result<Option<Range<Pfn>>, Fault> {
+                Ok(None)
+            }
+        }
+        let chunk = Chunk { sequence: 0, first: Pfn(0), pages: [0x3ff, 0, 0, 0], position: 0 };
+        let (encoded, _) = encode(&params(Compression::Raw, true), &chunk, &mut Broken);
+        assert_eq!((encoded.holes, encoded.poisoned), (1, 2));
+        let named = [(3, Fault::Hole), (5, Fault::Poison), (6, Fault::Poison), (9, Fault::Code(5))];
+        assert!(encoded.faults().eq(named.map(|(pfn, fault)| (Pfn(pfn), fault))));
     }
 }

@@ -43,6 +43,8 @@ pub enum Error {
     },
     /// The memory is not what it was when the pages were counted: more pages are to be kept than there is room for.
     Changed,
+    /// The output would be larger than [`Options::limit`](super::Options::limit).
+    Limit,
 }
 
 impl Error {
@@ -57,6 +59,7 @@ impl Error {
             Self::Frames(_) => 5,
             Self::OutOfOrder { .. } => 6,
             Self::Changed => 7,
+            Self::Limit => 8,
         }
     }
 }
@@ -84,6 +87,7 @@ impl fmt::Display for Error {
             Self::Frames(fault) => write!(f, "the table of page frames cannot be read: {fault:?}"),
             Self::OutOfOrder { expected } => write!(f, "chunk {expected} is due"),
             Self::Changed => f.write_str("the memory changed while it was being saved"),
+            Self::Limit => f.write_str("the size limit is reached"),
         }
     }
 }

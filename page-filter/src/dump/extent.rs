@@ -51,12 +51,6 @@ impl Extents {
         self.begin(Extent { start: run.start, data_end: run.end, end: run.end, position: 0 })
     }
 
-    /// Whether the current extent ends before the run that comes next and starts at `start`.
-    pub(super) fn ends_before(&self, start: Pfn, kept: bool) -> bool {
-        let goes_on = |extent: Extent| if kept { self.joins(start) } else { extent.end == start };
-        self.current.is_some_and(|extent| !goes_on(extent))
-    }
-
     /// Whether a kept run that starts at `start` comes into the extent of the runs before it.
     pub(super) fn joins(&self, start: Pfn) -> bool {
         self.current.is_some_and(|extent| {

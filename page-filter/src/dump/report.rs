@@ -3,8 +3,8 @@
 use vmcore_format::Pfn;
 
 use super::chunk::EncodedPage;
-use super::{Chunk, Encoded, Options};
-use crate::{Counts, Fault, Findings, Level};
+use super::{Chunk, EncodeParams, Encoded, Options};
+use crate::{Counts, Fault, Findings, Level, Sections};
 
 /// Read faults that a report names one by one.
 pub const NAMED_FAULTS: usize = 16;
@@ -82,18 +82,34 @@ pub struct Report {
     pub saved: u64,
     /// Zero pages among those: found while saving, or (ELF) left out.
     pub zero: u64,
+    /// Pages saved in this output that share the bytes of an earlier one
+    /// ([`Options::share_duplicates`](super::Options::share_duplicates)).
+    pub duplicates: u64,
+    /// Bytes that were not written for them.
+    pub duplicate_bytes: u64,
     /// Pages to be saved that could not be read.
     pub lost: u64,
-    /// The first of them, with the reasons.
+    /// Those of them where no memory was found.
+    pub holes: u64,
+    /// Those of them in memory that the hardware reports as broken.
+    pub poisoned: u64,
+    /// The first of the lost pages, with the reasons.
     pub faults: [Option<(Pfn, Fault)>; NAMED_FAULTS],
     /// Whether the input says that it is not whole, or ends too early.
     pub incomplete: bool,
+    /// Pages saved in this output of which something is hidden.
+    pub redacted_pages: u64,
+    /// Bytes hidden in them.
+    pub redacted_bytes: u64,
     /// Bytes written to the output.
     pub written: u64,
     /// What the filter said about its own work, once all pages were counted.
     pub findings: Option<Findings>,
     /// Why more was kept than asked, if it was.
     pub more_kept: Option<Reason>,
+    /// Where the input's table of memory and the kernel's `mem_section` disagree; `None` where there is no kernel, or none
+    /// with sections.
+    pub sections: Option<Sections>,
 }
 
 impl Findings {
@@ -121,12 +137,19 @@ impl Report {
             kept: 0,
             saved: 0,
             zero: 0,
+            duplicates: 0,
+            duplicate_bytes: 0,
             lost: 0,
+            holes: 0,
+            poisoned: 0,
             faults: [None; NAMED_FAULTS],
             incomplete,
+            redacted_pages: 0,
+            redacted_bytes: 0,
             written: 0,
             findings: None,
             more_kept: None,
+            sections: None,
         }
     }
 
@@ -162,8 +185,23 @@ impl Report {
                 self.zero = self.zero.saturating_add(1);
             }
         }
+        self.holes = self.holes.saturating_add(encoded.holes);
+        self.poisoned = self.poisoned.saturating_add(encoded.poisoned);
         let free = self.faults.iter_mut().filter(|fault| fault.is_none());
         free.zip(encoded.faults()).for_each(|(slot, fault)| *slot = Some(fault));
+    }
+
+    /// Takes note of what was hidden in the pages of a chunk.
+    pub(super) fn add_redacted(&mut self, chunk: &Chunk, encoded: &Encoded, params: &EncodeParams<'_>) {
+        if params.redaction.is_none() {
+            return;
+        }
+        let saved = chunk.pfns().zip(encoded.pages()).filter(|(_, page)| *page != EncodedPage::Lost);
+        for addr in saved.filter_map(|(pfn, _)| params.page_size.start_of(pfn)) {
+            let bytes = params.redaction.bytes_of_page(addr, params.page_size);
+            self.redacted_bytes = self.redacted_bytes.saturating_add(bytes);
+            self.redacted_pages = self.redacted_pages.saturating_add(bytes.min(1));
+        }
     }
 
     /// How the dump ended.

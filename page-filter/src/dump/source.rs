@@ -27,21 +27,38 @@ pub enum NoteBytes<'a> {
     Region(&'a dyn ReadAt, NoteRegion),
 }
 
-impl NoteBytes<'_> {
-    /// The regions, in order.
-    fn regions(&self) -> impl Iterator<Item = Result<(&dyn ReadAt, NoteRegion), Error>> {
-        let (core, region) = match self {
-            Self::None => (None, None),
-            Self::Elf(core) => (Some(core), None),
-            Self::Region(file, region) => (None, Some(Ok((*file, *region)))),
-        };
+/// The most notes that are looked at: Linux has one for each CPU (8192 at most, `CONFIG_NR_CPUS`) and a few more.
+const MOST_NOTES: usize = 1 << 16;
+
+/// The most bytes of notes in a file whose size is not known.
+const MOST_NOTE_BYTES: u64 = 1 << 30;
+
+impl<'a> NoteBytes<'a> {
+    /// The regions, in order, each cut to what the file can hold. Together they are no longer than the file, however many
+    /// of them share its bytes.
+    fn regions(&self) -> impl Iterator<Item = Result<(&'a dyn ReadAt, NoteRegion), Error>> + use<'_, 'a> {
+        let mut before = 0_u64;
+        self.all_regions().map(move |region| {
+            let (file, region) = region?;
+            let size = file.size();
+            let room = size.unwrap_or(u64::MAX).saturating_sub(region.offset);
+            let left = size.unwrap_or(MOST_NOTE_BYTES).saturating_sub(before);
+            let len = region.len.min(room).min(left);
+            before = before.saturating_add(len);
+            Ok((file, NoteRegion { len, ..region }))
+        })
+    }
+
+    fn all_regions(&self) -> impl Iterator<Item = Result<(&'a dyn ReadAt, NoteRegion), Error>> + use<'_, 'a> {
+        let core = if let Self::Elf(core) = self { Some(core) } else { None };
+        let alone = if let Self::Region(file, region) = self { Some((*file, *region)) } else { None };
         let of_core = core
             .into_iter()
             .flat_map(|core| core.note_regions().map(|region| region.map(|region| (core.input(), region))));
-        of_core.chain(region)
+        of_core.chain(alone.into_iter().map(Ok))
     }
 
-    /// The size of all notes, in bytes.
+    /// The size of all notes, in bytes; no more than the input's, where that is known.
     ///
     /// # Errors
     /// Those of reading the program headers.
@@ -49,22 +66,32 @@ impl NoteBytes<'_> {
         self.regions().try_fold(0_u64, |sum, region| Ok(sum.saturating_add(region?.1.len)))
     }
 
-    /// Fills the start of `buf` with the bytes that start `offset` bytes into the notes; their number, 0 at the end.
-    pub(super) fn read(&self, offset: u64, buf: &mut [u8]) -> Result<usize, Error> {
-        let mut skip = offset;
+    /// Hands out all bytes in pieces that fit in `buf`, in order. What cannot be read is zero: it ends its region.
+    ///
+    /// # Errors
+    /// Those of reading the program headers, those of `put`, and [`Error::BufferTooSmall`] if `buf` is empty.
+    pub fn for_each<E: From<Error>>(
+        &self,
+        buf: &mut [u8],
+        mut put: impl FnMut(&[u8]) -> Result<(), E>,
+    ) -> Result<(), E> {
         for region in self.regions() {
             let (file, region) = region?;
-            let Some(left) = region.len.checked_sub(skip).filter(|&left| left > 0) else {
-                skip = skip.saturating_sub(region.len);
-                continue;
-            };
-            let len = usize::try_from(left).unwrap_or(usize::MAX).min(buf.len());
-            let (part, _) = buf.split_at_mut(len);
-            let at = region.offset.saturating_add(skip);
-            file.read_at(at, part).map_err(|code| Error::Io { code })?;
-            return Ok(len);
+            let mut done = 0_u64;
+            while done < region.len {
+                let left = usize::try_from(region.len.saturating_sub(done)).unwrap_or(usize::MAX);
+                let (part, _) = buf.split_at_mut(left.min(buf.len()));
+                if part.is_empty() {
+                    return Err(Error::BufferTooSmall { needed: 1 }.into());
+                }
+                if file.read_at(region.offset.saturating_add(done), part).is_err() {
+                    part.fill(0);
+                }
+                put(part)?;
+                done = done.saturating_add(u64::try_from(part.len()).unwrap_or(u64::MAX));
+            }
         }
-        Ok(0)
+        Ok(())
     }
 }
 
@@ -85,6 +112,8 @@ pub struct Source<'a> {
     pub end: Pfn,
     /// The notes.
     pub notes: NoteBytes<'a>,
+    /// The log of what was erased before: the text of makedumpfile's eraseinfo, `None` if there is no such log.
+    pub erased: NoteBytes<'a>,
     /// The VMCOREINFO text.
     pub vmcoreinfo: Option<VmcoreInfo<'a>>,
     /// Where the text starts in the notes, in bytes.
@@ -121,7 +150,7 @@ impl<'a> Source<'a> {
         base.loads = core.loads();
         base.phys_base = phys_base_of_text(header.e_machine, core.loads());
         base.incomplete =
-            core.missing_bytes() > 0 || (has_incomplete_flag(header.e_machine) && header.is_incomplete());
+            core.missing_bytes() > 0 || (header.has_incomplete_flag() && header.is_incomplete());
         let mut source = base.with_notes(text)?;
         source.end = source.page_size.frame_above(PhysAddr(core.memory_end()));
         Ok(source)
@@ -149,6 +178,9 @@ impl<'a> Source<'a> {
         base.incomplete = file.incomplete();
         base.end = Pfn(file.max_mapnr());
         let mut source = base.with_notes(text)?;
+        if let Some((file, at)) = file.eraseinfo().and_then(region) {
+            source.erased = log_at(file, at);
+        }
         source.page_size = file.page_size();
         source.nr_cpus = header.nr_cpus;
         if !header.utsname.get(UtsField::Release).is_empty() {
@@ -167,6 +199,7 @@ impl<'a> Source<'a> {
             page_size: PageSize::KIB_4,
             end: Pfn(0),
             notes,
+            erased: NoteBytes::None,
             vmcoreinfo: None,
             vmcoreinfo_offset: 0,
             crash_time: 0,
@@ -183,19 +216,30 @@ impl<'a> Source<'a> {
     ///
     /// # Errors
     /// [`Error::BufferTooSmall`] if `text` (bytes) cannot hold the VMCOREINFO; those of reading program headers. Notes that
-    /// are corrupt end their region.
+    /// are corrupt end their region, a VMCOREINFO that cannot be read is none, and 65536 notes are enough.
     pub fn with_notes(mut self, text: &'a mut [u8]) -> Result<Self, Error> {
         let mut found = None;
-        let mut before = 0_u64;
+        let (mut before, mut seen) = (0_u64, 0_usize);
         for region in self.notes.regions() {
             let (file, region) = region?;
-            for note in Notes::new(file, region, self.layout.endian).map_while(Result::ok) {
+            let notes = Notes::new(file, region, self.layout.endian).map_while(Result::ok);
+            for note in notes.take(MOST_NOTES.saturating_sub(seen)) {
+                seen = seen.saturating_add(1);
                 match note.kind() {
                     NoteKind::Prstatus => self.nr_cpus = self.nr_cpus.saturating_add(1),
                     NoteKind::VmcoreInfo if found.is_none() => {
-                        let len = note.read_desc(file, text)?.len();
                         let in_region = note.desc_offset.saturating_sub(region.offset);
-                        found = Some((before.saturating_add(in_region), len));
+                        match note.read_desc(file, text) {
+                            Ok(desc) => found = Some((before.saturating_add(in_region), desc.len())),
+                            Err(error @ Error::BufferTooSmall { .. }) => return Err(error),
+                            // It cannot be read: a reason to keep all pages, and none to have no dump.
+                            Err(_) => {}
+                        }
+                    }
+                    // Of several the last one has most.
+                    NoteKind::EraseInfo => {
+                        let len = note.desc_len.into();
+                        self.erased = log_at(file, NoteRegion { offset: note.desc_offset, len, align: 4 });
                     }
                     _ => {}
                 }
@@ -229,6 +273,29 @@ impl<'a> Source<'a> {
         }
     }
 
+    /// The length of the notes without a log of erased data at their end, and without what follows the last note: another note
+    /// may stand there. In bytes, a multiple of 4.
+    pub(super) fn notes_before_log(&self) -> Result<u64, Error> {
+        let mut before = 0_u64;
+        let (mut end, mut log) = (0, None);
+        for region in self.notes.regions() {
+            let (file, region) = region?;
+            for note in Notes::new(file, region, self.layout.endian) {
+                // Bytes that are no notes stay as they are.
+                let Ok(note) = note else {
+                    (end, log) = (before.saturating_add(region.len), None);
+                    break;
+                };
+                let at = |offset: u64| before.saturating_add(offset.saturating_sub(region.offset));
+                let start = at(note.offset);
+                log = if note.kind() == NoteKind::EraseInfo { log.or(Some(start)) } else { None };
+                end = at(note.desc_offset.saturating_add(note.desc_len.into()));
+            }
+            before = before.saturating_add(region.len);
+        }
+        Ok(log.unwrap_or(end).saturating_add(3) & !3)
+    }
+
     /// The layout of the machine itself: 32-bit machines with much memory have 64-bit ELF headers.
     #[must_use]
     pub fn machine_layout(&self) -> Layout {
@@ -239,9 +306,16 @@ impl<'a> Source<'a> {
     }
 }
 
-/// Whether bit 0 of `e_flags` is free to say `INCOMPLETE`: on these machines the processor has a use for it.
-pub(super) fn has_incomplete_flag(e_machine: u16) -> bool {
-    !matches!(e_machine, EM_RISCV | EM_MIPS)
+/// The log of erased data at `region` of `file`. One that cannot be there, or not so large, is none: a dump does not fail for it.
+fn log_at(file: &dyn ReadAt, region: NoteRegion) -> NoteBytes<'_> {
+    const MOST: u64 = 1 << 26;
+    let last = region.offset.saturating_add(region.len).saturating_sub(1);
+    let there = |at| file.read_at(at, &mut [0]).is_ok();
+    if (1..=MOST).contains(&region.len) && there(region.offset) && there(last) {
+        NoteBytes::Region(file, region)
+    } else {
+        NoteBytes::None
+    }
 }
 
 /// `phys_base` from the `PT_LOAD` that maps the kernel's text.

@@ -7,7 +7,7 @@ use vmcore_format::{PageSize, Pfn};
 use super::chunk::is_zero;
 use super::frames::mark;
 use super::{Error, Filter};
-use crate::filter::{Window, judge};
+use crate::filter::{Window, judge, leave_out_removed};
 use crate::judge::{Carry, Judged};
 use crate::{Kernel, Level, PhysMemory, bits};
 
@@ -25,7 +25,7 @@ pub struct Span {
     pub sequence: u64,
     pub(super) first: u64,
     pub(super) end: u64,
-    /// Whether pages are told apart; if not, all that are held are kept.
+    /// Whether pages are told apart; if not, all that are held are kept but those of removed memory.
     pub(super) filtered: bool,
     /// What the frames before leave to it, where that is known.
     pub(super) carry: Option<Carry>,
@@ -96,10 +96,14 @@ pub(super) fn scan(
     mark(known, &frames, |from| memory.next_known(from).map_err(Error::Frames))?;
     mark(kept, &frames, |from| memory.next_held(from).map_err(Error::Frames))?;
     let held = bits::count(kept, 0..u64::MAX);
-    let judged = match kernel.filter(|_| span.filtered) {
-        Some(kernel) => {
+    let judged = match kernel {
+        Some(kernel) if span.filtered => {
             let window = Window { frames, carry: span.carry, dumpable: kept };
             Some(judge(kernel, params.level, memory, window, scratch)?)
+        }
+        Some(kernel) => {
+            leave_out_removed(kernel, memory, &frames, kept);
+            None
         }
         None => None,
     };

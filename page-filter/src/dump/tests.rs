@@ -11,10 +11,12 @@ use vmcore_format::{Layout, PageSize, Pfn, PhysAddr, WriteAt};
 use super::*;
 use crate::{Fault, Level, PhysMemory};
 
+mod duplicates;
 mod elf;
 mod filter;
 mod hostile;
 mod kdump;
+mod salvage;
 
 const PAGE: u64 = 4096;
 
@@ -134,9 +136,8 @@ fn options(level: u8, format: Format) -> Options {
     Options {
         level: Level::from_bits(level).unwrap(),
         compression: Compression::Raw,
-        fast: false,
         format,
-        split: None,
+        ..Options::default()
     }
 }
 
@@ -202,7 +203,6 @@ fn chunks_may_be_encoded_in_any_order_and_are_committed_in_theirs() {
         loop {
             match dumper.next_chunk(&mut machine, &mut out).unwrap() {
                 Next::Again(_) => {}
-                Next::Wait => panic!("a file waits for nothing"),
                 Next::Chunk(chunk) => chunks.push(chunk),
                 Next::Done => break,
             }
@@ -296,10 +296,9 @@ impl Records {
             match next {
                 Next::Again(_) => {}
                 Next::Chunk(chunk) => chunks.push_back(chunk),
-                Next::Wait => assert!(!chunks.is_empty(), "there is nothing to wait for"),
                 Next::Done => {}
             }
-            let all = matches!(next, Next::Wait | Next::Done);
+            let all = matches!(next, Next::Done);
             while chunks.len() > if all { 0 } else { ahead } {
                 let chunk = chunks.pop_front().unwrap();
                 let mut scratch = vec![7; params.scratch_words()];
@@ -353,79 +352,6 @@ fn a_dump_that_stops_early_says_so() {
             }
         }
     }
-}
-
-/// Storage with room for `left` more sectors of 512 bytes.
-struct Disk {
-    file: File,
-    left: usize,
-}
-
-impl WriteAt for Disk {
-    fn write_at(&mut self, offset: u64, bytes: &[u8]) -> Result<(), i32> {
-        let (mut at, mut rest) = (offset as usize, bytes);
-        while !rest.is_empty() {
-            let (sector, later) = rest.split_at(rest.len().min(512 - at % 512));
-            let taken = self.file.writes.iter().skip(at & !511).take(512).any(|&count| count > 0);
-            self.left = self.left.checked_sub(usize::from(!taken)).ok_or(28)?;
-            self.file.write_at(at as u64, sector)?;
-            (at, rest) = (at + sector.len(), later);
-        }
-        Ok(())
-    }
-}
-
-#[test]
-fn a_dump_that_was_abandoned_describes_what_it_has() {
-    let (mut machine, end) = scattered();
-    for format in [Format::Kdump, Format::Elf] {
-        for left in [200, 1000, 3000, 6000] {
-            let mut words = vec![0; 1 << 16];
-            let mut disk = Disk { file: File::default(), left };
-            let mut dumper =
-                Dumper::new(source(&machine, end), None, options(0, format), &mut words).unwrap();
-            let full = Error::Io { code: 28 };
-            let stopped =
-                core::iter::repeat_with(|| dumper.step(&mut machine, &mut disk)).find_map(Result::err);
-            assert_eq!(stopped, Some(full));
-            // Pages that were held have no room; all others are there.
-            assert!(matches!(dumper.abandon(&mut disk), Ok(()) | Err(Error::Io { code: 28 })));
-            assert_eq!(dumper.abandon(&mut disk), Ok(()), "nothing is left to do");
-            assert!(matches!(dumper.finish(&mut disk), Err(Error::OutOfOrder { .. })));
-            let file = &disk.file;
-            let pages = if format == Format::Kdump { kdump::pages(file, end) } else { elf::pages(file) };
-            let whole = pages.iter().filter(|(_, offset)| offset + PAGE <= file.bytes.len() as u64);
-            let mut count = 0;
-            for &(pfn, offset) in whole {
-                let byte = file.bytes[offset as usize];
-                let expected = match machine.0.get(&pfn) {
-                    Some(Frame::Bytes(expected)) => *expected,
-                    _ => 0,
-                };
-                assert_eq!(byte, expected, "{format:?} {left}: {pfn:#x}");
-                count += 1;
-            }
-            // What does not hold pages: headers, bitmaps, descriptors, less than 64 KiB; the last page may be cut.
-            assert!(count >= (left / 8).saturating_sub(17).max(1), "{format:?} {left}: {count}");
-            assert!(dumper.report().written > 0);
-        }
-    }
-}
-
-#[test]
-fn an_abandoned_part_of_a_set_says_which_frames_it_has() {
-    let (mut machine, end) = scattered();
-    let split = Some(Split { part: 1, parts: 2 });
-    let mut words = vec![0; 1 << 16];
-    let mut disk = Disk { file: File::default(), left: 400 };
-    let options = Options { split, ..options(0, Format::Kdump) };
-    let mut dumper = Dumper::new(source(&machine, end), None, options, &mut words).unwrap();
-    while dumper.step(&mut machine, &mut disk).is_ok() {}
-    let _ = dumper.abandon(&mut disk);
-    let file = &disk.file;
-    let (start, stop) = (file.u64(4096 + 80), file.u64(4096 + 88));
-    assert!(500 < start && start < stop && stop < end, "{start} {stop}");
-    assert_eq!(file.u32(424) & 8, 8);
 }
 
 #[test]

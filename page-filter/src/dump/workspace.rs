@@ -2,6 +2,7 @@
 
 use zerocopy::{FromBytes, IntoBytes};
 
+use super::duplicates::DUPLICATES_WORDS;
 use super::{Buffer, CHUNK_FRAMES, EncodeParams, Error, Format, Options};
 use crate::Filter;
 
@@ -81,6 +82,8 @@ pub(super) struct Workspace<'a> {
     pub(super) chunk: &'a mut [u8],
     pub(super) tables: Buffer<'a>,
     pub(super) data: Buffer<'a>,
+    /// Memory of earlier pages, if duplicates are shared.
+    pub(super) duplicates: &'a mut [u64],
     /// Numbers of the `PT_LOAD`s, one for each.
     pub(super) loads: &'a mut [u32],
 }
@@ -91,15 +94,17 @@ impl<'a> Workspace<'a> {
     /// If all of the machine's memory fits in the bitmap of kept frames, pages are told apart once, otherwise twice.
     pub(super) fn divide(
         words: &'a mut [u64],
-        params: EncodeParams,
+        params: EncodeParams<'_>,
         options: &Options,
         frames: u64,
         loads: usize,
     ) -> Result<Self, Error> {
-        let page = params.page_size.len() >> 3;
+        let page = params.page_bytes() >> 3;
         let loads = if options.format == Format::Elf { loads } else { 0 };
         let scratch = params.scratch_words();
-        let fixed = [scratch, FILTER_WORDS, loads.div_ceil(2)].into_iter().fold(0, usize::saturating_add);
+        let duplicates = if params.share_duplicates { DUPLICATES_WORDS } else { 0 };
+        let fixed =
+            [scratch, FILTER_WORDS, duplicates, loads.div_ceil(2)].into_iter().fold(0, usize::saturating_add);
         let least = Sizes::least(page).sum();
         let needed = u64::try_from(fixed.saturating_add(least)).unwrap_or(u64::MAX);
         let free = words.len().checked_sub(fixed).filter(|&free| free >= least);
@@ -112,14 +117,27 @@ impl<'a> Workspace<'a> {
         let filter = parts.take(FILTER_WORDS).as_mut_bytes();
         let scratch = parts.take(scratch);
         let chunk = parts.take(sizes.chunk).as_mut_bytes();
-        let tables = Buffer::new(parts.take(sizes.tables).as_mut_bytes());
-        let data = Buffer::new(parts.take(sizes.data).as_mut_bytes());
+        let most = options.limit.unwrap_or(u64::MAX);
+        let tables = Buffer::new(parts.take(sizes.tables).as_mut_bytes(), most);
+        let data = Buffer::new(parts.take(sizes.data).as_mut_bytes(), most);
+        let duplicates = parts.take(duplicates);
         let pairs = parts.take(loads.div_ceil(2)).as_mut_bytes();
         let numbers = <[u32]>::mut_from_bytes(pairs).unwrap_or_default();
         let loads = numbers.get_mut(..loads).unwrap_or_default();
         let known = parts.take(sizes.slice);
         let kept = parts.take(if besides.is_some() { all.max(sizes.slice) } else { sizes.slice });
-        Ok(Self { known, kept, whole: besides.is_some(), filter, scratch, chunk, tables, data, loads })
+        Ok(Self {
+            known,
+            kept,
+            whole: besides.is_some(),
+            filter,
+            scratch,
+            chunk,
+            tables,
+            data,
+            duplicates,
+            loads,
+        })
     }
 }
 
@@ -141,15 +159,25 @@ mod tests {
     extern crate std;
     use super::*;
     use crate::Level;
+    use crate::redact::Redaction;
     use std::vec;
     use vmcore_format::PageSize;
     use vmcore_format::kdump::Compression;
 
     const FORMATS: [Format; 2] = [Format::Kdump, Format::Elf];
 
-    fn params(page_size: u64, compression: Compression) -> EncodeParams {
+    fn params(page_size: u64, compression: Compression) -> EncodeParams<'static> {
         let page_size = PageSize::new(page_size).unwrap();
-        EncodeParams { page_size, compression, fast: false, find_zero: true, chunk_pages: 1 }
+        let redaction = Redaction::NONE;
+        EncodeParams {
+            page_size,
+            compression,
+            fast: false,
+            find_zero: true,
+            share_duplicates: false,
+            chunk_pages: 1,
+            redaction,
+        }
     }
 
     #[test]
@@ -157,7 +185,7 @@ mod tests {
         use Compression::{Lzo, Raw, Snappy, Zlib, Zstd};
         for compression in [Raw, Zlib, Lzo, Snappy, Zstd] {
             for format in FORMATS {
-                let options = Options { level: Level::all(), compression, fast: false, format, split: None };
+                let options = Options { level: Level::all(), compression, format, ..Options::default() };
                 let mut words = vec![0; 1 << 17];
                 let params = params(4096, compression);
                 let workspace = Workspace::divide(&mut words, params, &options, 1 << 40, 100).unwrap();
@@ -171,26 +199,30 @@ mod tests {
     fn the_size_asked_for_is_enough_and_no_word_less() {
         for page_size in [4096, 0x1_0000] {
             for format in FORMATS {
-                let options = Options {
-                    level: Level::all(),
-                    compression: Compression::Zlib,
-                    fast: false,
-                    format,
-                    split: None,
-                };
-                let params = params(page_size, options.compression);
-                let Err(Error::BufferTooSmall { needed }) =
-                    Workspace::divide(&mut [], params, &options, 1 << 30, 7)
-                else {
-                    panic!("no memory is not enough")
-                };
-                let mut words = vec![0; needed as usize];
-                let workspace = Workspace::divide(&mut words, params, &options, 1 << 30, 7).unwrap();
-                assert!(workspace.chunk.len() >= params.page_size.len());
-                assert_eq!(workspace.scratch.len(), params.scratch_words());
-                assert!(!workspace.whole && workspace.kept.len() == workspace.known.len());
-                let short = Workspace::divide(&mut words[1..], params, &options, 1 << 30, 7);
-                assert_eq!(short.unwrap_err(), Error::BufferTooSmall { needed });
+                for share_duplicates in [false, true] {
+                    let compression = Compression::Zlib;
+                    let options = Options {
+                        level: Level::all(),
+                        compression,
+                        format,
+                        share_duplicates,
+                        ..Options::default()
+                    };
+                    let params = EncodeParams { share_duplicates, ..params(page_size, compression) };
+                    let Err(Error::BufferTooSmall { needed }) =
+                        Workspace::divide(&mut [], params, &options, 1 << 30, 7)
+                    else {
+                        panic!("no memory is not enough")
+                    };
+                    let mut words = vec![0; needed as usize];
+                    let workspace = Workspace::divide(&mut words, params, &options, 1 << 30, 7).unwrap();
+                    assert!(workspace.chunk.len() >= params.out_bytes());
+                    assert_eq!(workspace.duplicates.len(), if share_duplicates { 128 << 7 } else { 0 });
+                    assert_eq!(workspace.scratch.len(), params.scratch_words());
+                    assert!(!workspace.whole && workspace.kept.len() == workspace.known.len());
+                    let short = Workspace::divide(&mut words[1..], params, &options, 1 << 30, 7);
+                    assert_eq!(short.unwrap_err(), Error::BufferTooSmall { needed });
+                }
             }
         }
     }
@@ -198,17 +230,22 @@ mod tests {
     #[test]
     fn the_least_memory_is_what_the_documentation_says() {
         use Compression::{Lzo, Raw, Snappy, Zlib, Zstd};
-        let least = |page_size, compression| {
+        let least = |page_size, compression, share_duplicates| {
             let options =
-                Options { level: Level::all(), compression, fast: false, format: Format::Kdump, split: None };
-            match Workspace::divide(&mut [], params(page_size, compression), &options, 1 << 30, 7) {
+                Options { level: Level::all(), compression, share_duplicates, ..Options::default() };
+            let params = EncodeParams { share_duplicates, ..params(page_size, compression) };
+            match Workspace::divide(&mut [], params, &options, 1 << 30, 7) {
                 Err(Error::BufferTooSmall { needed }) => needed * 8 / 1024,
                 _ => panic!("no memory is not enough"),
             }
         };
         for (page_size, documented) in [(4096, 128), (0x4000, 192), (0x1_0000, 512)] {
             for compression in [Raw, Zlib, Lzo, Snappy, Zstd] {
-                assert!(least(page_size, compression) <= documented, "{page_size} {compression:?}");
+                assert!(least(page_size, compression, false) <= documented, "{page_size} {compression:?}");
+                assert!(
+                    least(page_size, compression, true) <= documented + 128,
+                    "{page_size} {compression:?}"
+                );
             }
         }
     }

@@ -4,6 +4,8 @@
 mod flat;
 mod sparse;
 
+mod sections;
+
 use core::fmt;
 use core::ops::Range;
 
@@ -14,8 +16,11 @@ use crate::keys::{Key, Keys};
 use crate::paging::Paging;
 use crate::rules::{Rules, long_len};
 use crate::struct_page::StructPage;
+use crate::witness::Witnesses;
 use flat::Flat;
 use sparse::Sparse;
+
+pub use sections::{FrameRanges, NAMED_RANGES, Sections};
 
 /// Why no `struct page` can be found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,8 +64,10 @@ pub enum MemoryModel {
 pub(crate) enum Described {
     /// From `first` on, one after the other, until frame `until`.
     At { first: VirtAddr, until: u64 },
-    /// None until frame `until`.
+    /// None, or none to be trusted, until frame `until`.
     Absent { until: u64 },
+    /// None until frame `until`, and no memory either: it was removed.
+    Removed { until: u64 },
 }
 
 /// The crashed kernel's array, or arrays, of `struct page`.
@@ -115,6 +122,20 @@ impl MemMap {
         match self {
             Self::Flat(_) => None,
             Self::Sparse(sparse) => Some(sparse.table()),
+        }
+    }
+
+    /// Compares the sections with the memory that there is, and takes note of what was removed; `None` without sections.
+    pub(crate) fn compare_sections(
+        &mut self,
+        rules: &Rules,
+        paging: &mut Paging,
+        memory: &mut dyn PhysMemory,
+        witnesses: &Witnesses,
+    ) -> Option<Sections> {
+        match self {
+            Self::Flat(_) => None,
+            Self::Sparse(sparse) => Some(Sections::compare(sparse, rules, paging, memory, witnesses)),
         }
     }
 

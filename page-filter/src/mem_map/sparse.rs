@@ -1,15 +1,35 @@
 //! SPARSEMEM: a mem_map for each section of memory (`include/linux/mmzone.h`, `mm/sparse.c`).
 
+use core::ops::Range;
+
 use vmcore_format::{Layout, PageSize, VirtAddr};
 
 use super::{Described, NoMemMap, read_long};
 use crate::PhysMemory;
 use crate::keys::{Key, Keys};
-use crate::paging::Paging;
+use crate::paging::{Paging, VirtFault};
 use crate::rules::{Rules, long_len};
 
-/// `SECTION_MARKED_PRESENT`, bit 0 of `section_mem_map`.
+/// Bits of `section_mem_map`, which no key of VMCOREINFO names; these three stand where they were first (Linux 2.6.13; the last
+/// since 4.13, and unused before). `SECTION_MARKED_PRESENT`.
 const PRESENT: u64 = 1;
+/// `SECTION_HAS_MEM_MAP`.
+const HAS_MEM_MAP: u64 = 1 << 1;
+/// `SECTION_IS_ONLINE`.
+const IS_ONLINE: u64 = 1 << 2;
+
+/// What the table says of a section.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Section {
+    /// There is no memory.
+    Absent,
+    /// It is present, without `struct page`s.
+    Bare,
+    /// Its encoded mem_map, without the flags; whether it is marked as online.
+    Mapped { mem_map: u64, online: bool },
+    /// The table cannot be read there.
+    Unreadable,
+}
 
 /// The table of sections.
 #[derive(Debug, Clone)]
@@ -25,8 +45,14 @@ pub(crate) struct Sparse {
     page_len: u64,
     struct_page: u64,
     layout: Layout,
-    /// The section met last, and its encoded mem_map.
-    last: Option<(u64, Option<u64>)>,
+    /// The section met last.
+    last: Option<(u64, Section)>,
+    /// The mem_map that all sections share.
+    shared: Option<u64>,
+    /// Whether sections are marked as online.
+    tells_online: bool,
+    /// Whether a section that is not marked as present was removed.
+    believed: bool,
 }
 
 impl Sparse {
@@ -80,6 +106,9 @@ impl Sparse {
                 struct_page: u64::try_from(rules.size).ok()?,
                 layout: rules.layout,
                 last: None,
+                shared: None,
+                tells_online: false,
+                believed: false,
             })
         };
         let candidates = [candidate(Some(per_root)), candidate(None)];
@@ -106,19 +135,17 @@ impl Sparse {
         memory: &mut dyn PhysMemory,
         pfn: u64,
     ) -> Described {
-        let section = pfn >> self.shift;
-        let until = section.checked_add(1).and_then(|next| next.checked_shl(self.shift)).unwrap_or(u64::MAX);
-        let until = if until > pfn { until } else { u64::MAX };
-        let mem_map = match self.last {
-            Some((known, mem_map)) if known == section => mem_map,
-            _ => {
-                let mem_map = self.section_mem_map(paging, memory, section);
-                self.last = Some((section, mem_map));
-                mem_map
+        let until = self.end_of(pfn);
+        let first = match self.section_of(paging, memory, pfn) {
+            Section::Mapped { mem_map, online } if online || !self.tells_online => {
+                self.struct_page(mem_map, pfn)
             }
+            Section::Absent if self.believed && !self.has_struct_pages(paging, memory, pfn) => {
+                return Described::Removed { until };
+            }
+            _ => None,
         };
-        // The kernel subtracts the section's first frame, so that `mem_map + pfn` is the frame's struct page.
-        match mem_map.and_then(|mem_map| Some(mem_map.wrapping_add(pfn.checked_mul(self.struct_page)?))) {
+        match first {
             Some(first) if paging.is_kernel(VirtAddr(first)) => {
                 Described::At { first: VirtAddr(first), until }
             }
@@ -126,26 +153,163 @@ impl Sparse {
         }
     }
 
-    /// The encoded mem_map of a section, without its flags; `None` when the section is absent or unreadable.
-    fn section_mem_map(&self, paging: &mut Paging, memory: &mut dyn PhysMemory, section: u64) -> Option<u64> {
+    /// The number of the section that `pfn` is in.
+    pub(super) fn number(&self, pfn: u64) -> u64 {
+        pfn >> self.shift
+    }
+
+    /// The first frame past the section that `pfn` is in.
+    pub(super) fn end_of(&self, pfn: u64) -> u64 {
+        let until =
+            self.number(pfn).checked_add(1).and_then(|next| next.checked_shl(self.shift)).unwrap_or(u64::MAX);
+        if until > pfn { until } else { u64::MAX }
+    }
+
+    /// The frames of a section.
+    pub(super) fn frames(&self, section: u64) -> Range<u64> {
+        let start = section.checked_shl(self.shift).unwrap_or(u64::MAX);
+        start..self.end_of(start)
+    }
+
+    /// The address of the `struct page` of `pfn`, in a section with this mem_map. The kernel subtracts the section's first
+    /// frame, so that `mem_map + pfn` is the frame's struct page.
+    pub(super) fn struct_page(&self, mem_map: u64, pfn: u64) -> Option<u64> {
+        Some(mem_map.wrapping_add(pfn.checked_mul(self.struct_page)?))
+    }
+
+    /// Takes note of the mem_map that all sections share, if they do, and whether sections are marked as online.
+    pub(super) fn learn(&mut self, shared: Option<u64>, tells_online: bool) {
+        (self.shared, self.tells_online) = (shared, tells_online);
+    }
+
+    /// Takes note whether a section that is not marked as present was removed.
+    pub(super) fn believe(&mut self, believed: bool) {
+        self.believed = believed;
+    }
+
+    /// Whether `mem_map` is what all sections share, if they do.
+    pub(super) fn agrees(&self, mem_map: u64) -> bool {
+        self.shared.is_none_or(|shared| shared == mem_map)
+    }
+
+    /// Whether `pfn` would have a `struct page`, whatever its section says: the kernel unmaps them when it removes memory.
+    pub(super) fn has_struct_pages(
+        &self,
+        paging: &mut Paging,
+        memory: &mut dyn PhysMemory,
+        pfn: u64,
+    ) -> bool {
+        let first = self.shared.and_then(|mem_map| self.struct_page(mem_map, pfn)).map(VirtAddr);
+        first.is_some_and(|first| match paging.translate(memory, first) {
+            Ok(_) => true,
+            // Page tables that cannot be read prove nothing.
+            Err(fault) => !matches!(fault, VirtFault::NotMapped(_)),
+        })
+    }
+
+    /// The section that `pfn` is in.
+    pub(super) fn section_of(
+        &mut self,
+        paging: &mut Paging,
+        memory: &mut dyn PhysMemory,
+        pfn: u64,
+    ) -> Section {
+        let section = self.number(pfn);
+        if let Some((_, known)) = self.last.filter(|(last, _)| *last == section) {
+            return known;
+        }
+        let found = self.section(paging, memory, section).unwrap_or(Section::Unreadable);
+        self.last = Some((section, found));
+        found
+    }
+
+    /// What the table says of a section; `None` where it cannot be read, or does not reach that far.
+    fn section(&self, paging: &mut Paging, memory: &mut dyn PhysMemory, section: u64) -> Option<Section> {
         if section >= self.sections {
             return None;
         }
         let (array, index) = match self.per_root {
             None => (self.table, section),
             Some(per_root) => {
-                let root = section.checked_div(per_root)?;
-                let entry =
-                    self.table.checked_add(root.checked_mul(u64::try_from(long_len(self.layout)).ok()?)?)?;
-                let array = read_long(entry, self.layout, paging, memory)
-                    .filter(|array| paging.is_kernel(VirtAddr(*array)))?;
-                (VirtAddr(array), section.checked_rem(per_root)?)
+                let array = match self.root(paging, memory, section.checked_div(per_root)?)? {
+                    0 => return Some(Section::Absent),
+                    array => VirtAddr(array),
+                };
+                (Some(array).filter(|array| paging.is_kernel(*array))?, section.checked_rem(per_root)?)
             }
         };
         let entry = array.checked_add(index.checked_mul(self.section_len)?)?.checked_add(self.mem_map_at)?;
         let encoded = read_long(entry, self.layout, paging, memory)?;
         // Flags take the low bits, more with every few releases. A mem_map and a section's share of it are whole pages.
         let flags = self.page_len.saturating_sub(1);
-        (encoded & PRESENT != 0).then_some(encoded & !flags)
+        Some(match (encoded & PRESENT != 0, encoded & HAS_MEM_MAP != 0) {
+            (false, _) => Section::Absent,
+            (true, false) => Section::Bare,
+            (true, true) => Section::Mapped { mem_map: encoded & !flags, online: encoded & IS_ONLINE != 0 },
+        })
+    }
+
+    /// The pointer to the page that section descriptors stand in: entry `root` of the table.
+    fn root(&self, paging: &mut Paging, memory: &mut dyn PhysMemory, root: u64) -> Option<u64> {
+        let offset = root.checked_mul(u64::try_from(long_len(self.layout)).ok()?)?;
+        read_long(self.table.checked_add(offset)?, self.layout, paging, memory)
+    }
+
+    /// The first section from `from` on that is marked as present and has a mem_map. Each entry of the tables that is looked at
+    /// takes one off `looks`; none is looked at when there are none left.
+    pub(super) fn next_present(
+        &mut self,
+        paging: &mut Paging,
+        memory: &mut dyn PhysMemory,
+        from: u64,
+        looks: &mut u64,
+    ) -> Option<u64> {
+        let per_root = self.per_root.unwrap_or(u64::MAX);
+        let mut at = from;
+        while at < self.sections {
+            *looks = looks.checked_sub(1)?;
+            if self.per_root.is_some() && at.checked_rem(per_root) == Some(0) {
+                let root = at.checked_div(per_root)?;
+                let next = self.next_root(paging, memory, root, looks)?;
+                at = next.checked_mul(per_root)?;
+            }
+            let found = at.checked_shl(self.shift).map(|pfn| self.section_of(paging, memory, pfn));
+            match found {
+                Some(Section::Mapped { .. }) => return Some(at),
+                Some(_) => at = at.saturating_add(1),
+                None => return None,
+            }
+        }
+        None
+    }
+
+    /// The first entry of the table of pointers from `from` on that is not null, or the number of all.
+    fn next_root(
+        &self,
+        paging: &mut Paging,
+        memory: &mut dyn PhysMemory,
+        from: u64,
+        looks: &mut u64,
+    ) -> Option<u64> {
+        const AT_ONCE: u64 = 64;
+        let roots = self.sections.checked_div(self.per_root?)?.max(1);
+        let word = long_len(self.layout);
+        let mut at = from;
+        while at < roots {
+            *looks = looks.checked_sub(1)?;
+            let count = AT_ONCE.min(roots.saturating_sub(at));
+            let mut bytes = [0; 512];
+            let bytes = bytes.get_mut(..usize::try_from(count).ok()?.checked_mul(word)?)?;
+            let start = self.table.checked_add(at.checked_mul(u64::try_from(word).ok()?)?)?;
+            // A table that cannot be read names no section.
+            if paging.read(memory, start, bytes).is_ok()
+                && let Some(set) =
+                    bytes.chunks_exact(word).position(|root| root.iter().any(|byte| *byte != 0))
+            {
+                return at.checked_add(u64::try_from(set).ok()?);
+            }
+            at = at.saturating_add(count);
+        }
+        Some(roots)
     }
 }

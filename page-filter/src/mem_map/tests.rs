@@ -1,12 +1,15 @@
 //! Section tables laid out by hand.
 
+use core::ops::Range;
 use std::string::String;
+use std::vec;
+use std::vec::Vec;
 
 use vmcore_format::{Pfn, VirtAddr};
 
-use super::{Described, MemoryModel, NoMemMap};
+use super::{Described, FrameRanges, MemoryModel, NoMemMap, Sections};
 use crate::keys::Key;
-use crate::test_machine::{CACHE, FRAMES, LINEAR, MEM_MAP, TestMachine};
+use crate::test_machine::{CACHE, FRAMES, LINEAR, MEM_MAP, PLAIN, TestMachine};
 use crate::{Counts, Filter, Level, PageKind};
 
 /// Sections of 32 MiB: two are present. The table is at 0x6000, a pointer to it at 0x5800, its first page at 0x8000.
@@ -15,7 +18,7 @@ fn machine(keys: &str) -> TestMachine {
     machine.memory.put(0x5800, LINEAR + 0x6000);
     machine.memory.put(0x6000, LINEAR + 0x8000);
     machine.memory.put(0x8000, (LINEAR + MEM_MAP) | 0b1111);
-    machine.memory.put(0x8010, (LINEAR + MEM_MAP) | 0b11_0011);
+    machine.memory.put(0x8010, (LINEAR + MEM_MAP) | 0b11_0111);
     machine.page(0x3000, CACHE);
     machine
 }
@@ -83,18 +86,87 @@ fn what_is_missing_or_out_of_bounds_is_said() {
     assert_eq!(model(&[&nowhere, ENTRY], ""), Err(NoMemMap::NotCredible));
 }
 
-#[test]
-fn frames_of_absent_sections_are_kept() {
+const FIRST: Range<u64> = 0..0x2000;
+const SECOND: Range<u64> = 0x2000..0x4000;
+
+/// What the kernel says of its sections, and what becomes of 64 MiB whose second half has this entry, and 16 MiB above them that
+/// have none; of all that is in no section that can be trusted.
+fn scanned(second: u64, faults: &[u64]) -> (Sections, Counts, Vec<u64>) {
     let mut machine = machine(&[EXTREME, ENTRY].concat());
-    machine.memory.put(0x8000, (LINEAR + MEM_MAP) | 0b11);
-    machine.memory.put(0x8010, 0b1110);
+    machine.memory.put(0x8010, second);
+    machine.memory.faults.extend(faults);
     let mut kernel = machine.open().unwrap();
     let mut filter = Filter::new(&mut kernel, Level::all());
     let mut counts = Counts::default();
     let mut bits = [u64::MAX; FRAMES as usize / 64];
     filter.scan(&mut machine.memory, Pfn(0)..Pfn(FRAMES), &mut bits, &mut counts, &mut [0; 4096]).unwrap();
-    assert_eq!(counts.pages(PageKind::Unknown), 0x2000);
-    assert_eq!(bits, [u64::MAX; FRAMES as usize / 64]);
+    let kept = (0..FRAMES).filter(|pfn| bits[*pfn as usize / 64] >> (pfn % 64) & 1 != 0).collect();
+    (*kernel.sections().unwrap(), counts, kept)
+}
+
+fn named(ranges: &FrameRanges) -> Vec<Range<u64>> {
+    ranges.named().map(|range| range.start.0..range.end.0).collect()
+}
+
+#[test]
+fn memory_whose_section_is_gone_is_left_out() {
+    let (sections, counts, kept) = scanned(0, &[]);
+    assert_eq!(named(&sections.removed), [SECOND]);
+    assert!(sections.believed && sections.tells_online && sections.whole);
+    assert!(sections.offline.is_empty() && sections.unreadable.is_empty() && sections.missing.is_empty());
+    assert_eq!((counts.pages(PageKind::Removed), counts.left_out(PageKind::Removed)), (0x2000, 0x2000));
+    assert!(kept.into_iter().eq(FIRST));
+}
+
+#[test]
+fn memory_that_is_offline_or_of_which_nothing_is_known_is_kept() {
+    let map = LINEAR + MEM_MAP;
+    // Present, with a mem_map, not online; present alone; not a kernel address.
+    for (second, list) in [(map | 0b1011, 0), (0b1101, 0), (0x1000 | 0b0111, 2)] {
+        let (sections, counts, kept) = scanned(second, &[]);
+        let lists = [&sections.offline, &sections.removed, &sections.unreadable].map(named);
+        for (at, found) in lists.into_iter().enumerate() {
+            assert_eq!(found, if at == list && list < 2 { vec![SECOND] } else { vec![] }, "{second:x}");
+        }
+        assert_eq!(counts.pages(PageKind::Unknown), 0x2000, "{second:x}");
+        assert!(SECOND.clone().all(|pfn| kept.contains(&pfn)), "{second:x}");
+    }
+    // Its descriptors are in a page that cannot be read, as those of all other sections.
+    let mut machine = machine(&[EXTREME, ENTRY].concat());
+    machine.memory.faults.insert(8);
+    assert_eq!(machine.open().unwrap().no_mem_map(), Some(NoMemMap::NotCredible));
+}
+
+#[test]
+fn kernels_that_do_not_mark_sections_as_online_have_none_offline() {
+    let mut machine = machine(&[EXTREME, ENTRY].concat());
+    for entry in [0x8000, 0x8010] {
+        machine.memory.put(entry, (LINEAR + MEM_MAP) | 0b11);
+    }
+    let mut kernel = machine.open().unwrap();
+    let sections = *kernel.sections().unwrap();
+    assert!(!sections.tells_online && sections.offline.is_empty() && sections.believed);
+    let described = kernel.describe(&mut machine.memory, 0x2001);
+    assert!(matches!(described, Described::At { .. }));
+}
+
+#[test]
+fn sections_in_use_that_the_input_does_not_have_are_named() {
+    // A third section of 32 MiB, above the 64 MiB that the input has; its struct pages follow those of the others.
+    for (used, online, expected) in
+        [(true, true, Some(0x4000..0x6000)), (false, true, None), (true, false, None)]
+    {
+        let mut machine = machine(&[EXTREME, ENTRY].concat());
+        machine.memory.put(0x8020, (LINEAR + MEM_MAP) | if online { 0b1111 } else { 0b1011 });
+        for pfn in 0x4000..0x6000 {
+            machine.page(pfn, PLAIN);
+        }
+        if used {
+            machine.free(0x5000, 10);
+        }
+        let kernel = machine.open().unwrap();
+        assert_eq!(named(&kernel.sections().unwrap().missing), Vec::from_iter(expected), "{used} {online}");
+    }
 }
 
 #[test]

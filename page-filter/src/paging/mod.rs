@@ -36,6 +36,7 @@ impl fmt::Display for VirtFault {
             Self::Memory(Fault::Hole) => f.write_str("no memory is there"),
             Self::Memory(Fault::Excluded) => f.write_str("the page was left out of the dump"),
             Self::Memory(Fault::Lost) => f.write_str("the page is damaged or missing in the dump"),
+            Self::Memory(Fault::Poison) => f.write_str("the memory is broken"),
             Self::Memory(Fault::Code(code)) => write!(f, "input/output error {code}"),
         }
     }

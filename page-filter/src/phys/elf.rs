@@ -4,9 +4,9 @@ use core::fmt;
 use core::ops::Range;
 
 use vmcore_format::elf::ProgramHeader;
-use vmcore_format::{Error, PageSize, Pfn, PhysAddr, ReadAt};
+use vmcore_format::{Error, PageSize, Pfn, PhysAddr, ReadAt, sort_by_key};
 
-use super::{Fault, PhysMemory};
+use super::{Fault, PhysMemory, fault_of_code};
 
 /// A `PT_LOAD` in a [`LoadIndex`]: caller's memory.
 ///
@@ -81,7 +81,7 @@ impl<'a> LoadIndex<'a> {
             let (held_max, known_max) = (reach(held_end), reach(known_end));
             *slot = LoadSlot { start, held_end, held_max, known_max, load: number };
         }
-        slots.sort_unstable_by_key(|slot| (slot.start, slot.load));
+        sort_by_key(slots, |slot| (slot.start, slot.load));
         let (mut held_max, mut known_max) = (0, 0);
         for slot in &mut *slots {
             held_max = slot.held_max.max(held_max);
@@ -217,7 +217,7 @@ impl PhysMemory for ElfMemory<'_> {
             let end = addr.checked_add(len).filter(|&end| end > addr).ok_or(Fault::Hole)?;
             if let Some(offset) = offset {
                 let offset = offset.saturating_add(addr.wrapping_sub(range.0));
-                self.file.read_at(offset, part).map_err(Fault::Code)?;
+                self.file.read_at(offset, part).map_err(fault_of_code)?;
             } else if let Some(pfn) = self.index.missing_frame(addr, len, range) {
                 return Err(self.index.fault_of(pfn));
             } else {

@@ -4,9 +4,9 @@ use core::fmt;
 use core::ops::Range;
 
 use vmcore_format::kdump::{Compression, KdumpFile, PageDesc};
-use vmcore_format::{Error, PageSize, Pfn, PhysAddr};
+use vmcore_format::{END_OF_FILE, Error, PageSize, Pfn, PhysAddr};
 
-use super::{Fault, PhysMemory};
+use super::{Fault, PhysMemory, fault_of_code};
 use crate::codec::{DecodeScratch, codec};
 
 /// The most decoded pages that are kept.
@@ -106,7 +106,9 @@ impl<'a> KdumpMemory<'a> {
 /// What an error of the file means for the page it was asked about.
 fn fault_of(error: Error) -> Fault {
     match error {
-        Error::Io { code } => Fault::Code(code),
+        // A stream was cut off before the bytes.
+        Error::Io { code: END_OF_FILE } => Fault::Lost,
+        Error::Io { code } => fault_of_code(code),
         _ => Fault::Lost,
     }
 }

@@ -27,11 +27,19 @@ const NSEC_PER_SEC: u64 = 1_000_000_000;
 const NSEC_PER_USEC: u64 = 1_000;
 
 fn write_escaped(text: &[u8], out: &mut dyn FnMut(&[u8])) {
-    for run in text.chunk_by(|&before, &after| is_plain(before) && is_plain(after)) {
-        match run {
-            &[byte] if !is_plain(byte) => out(&[b'\\', b'x', hex_digit(byte >> 4), hex_digit(byte & 0xf)]),
-            _ => out(run),
-        }
+    let mut rest = text;
+    while let Some((&byte, after)) = rest.split_first() {
+        let plain = rest.iter().take_while(|&&byte| is_plain(byte)).count();
+        rest = match rest.split_at_checked(plain) {
+            Some((run, others)) if plain > 0 => {
+                out(run);
+                others
+            }
+            _ => {
+                out(&[b'\\', b'x', hex_digit(byte >> 4), hex_digit(byte & 0xf)]);
+                after
+            }
+        };
     }
 }
 

@@ -17,7 +17,7 @@ const CODECS: [Compression; 5] =
     [Compression::Raw, Compression::Zlib, Compression::Lzo, Compression::Snappy, Compression::Zstd];
 
 fn options(level: u8, compression: Compression, format: Format) -> Options {
-    Options { level: Level::from_bits(level).unwrap(), compression, fast: false, format, split: None }
+    Options { level: Level::from_bits(level).unwrap(), compression, format, ..Options::default() }
 }
 
 /// A file of `format` holds what `level` keeps, byte for byte, and nothing else.

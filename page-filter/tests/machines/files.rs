@@ -26,6 +26,10 @@ impl WriteAt for Out {
         self.0[offset..end].copy_from_slice(bytes);
         Ok(())
     }
+
+    fn starts_as_zeros(&self) -> bool {
+        true
+    }
 }
 
 /// What stops a dump before its first step.
@@ -65,6 +69,32 @@ pub(crate) fn dump_steps(
     words: usize,
     steps: u32,
 ) -> Result<(Vec<u8>, Report), Refused> {
+    with_opened(files, |Opened { source, kernel, memory }| {
+        let mut workspace = vec![0; words];
+        let mut dumper = Dumper::new(source, kernel, options, &mut workspace)?;
+        let mut out = Out::default();
+        for _ in 0..steps {
+            if dumper.step(memory, &mut out)?.phase == Phase::Finished {
+                let report = *dumper.report();
+                return Ok((out.0, report));
+            }
+        }
+        Err(Refused::TooManySteps)
+    })?
+}
+
+/// A dump to be read, open.
+pub(crate) struct Opened<'o, 'a> {
+    pub(crate) source: Source<'a>,
+    pub(crate) kernel: Option<&'o mut Kernel>,
+    pub(crate) memory: &'o mut dyn PhysMemory,
+}
+
+/// Opens `files` (an ELF core, or the parts of a kdump set) for `work`.
+pub(crate) fn with_opened<R>(
+    files: &[&dyn ReadAt],
+    work: impl FnOnce(Opened<'_, '_>) -> R,
+) -> Result<R, Refused> {
     let mut text = vec![0; 0x1_0000];
     if is_kdump(files[0]) {
         let mut index = [0; 64];
@@ -74,36 +104,30 @@ pub(crate) fn dump_steps(
         let mut scratch = DecodeScratch::new();
         let mut buffer = vec![0; 17 * file.page_size().len()];
         let mut memory = KdumpMemory::new(file, &mut scratch, &mut buffer)?;
-        return run(source, &mut memory, options, words, steps);
+        return Ok(with_kernel(source, &mut memory, work));
     }
-    let mut table = vec![ProgramHeader::default(); 4096];
+    let needed = match ElfCore::open(files[0], &mut []) {
+        Err(vmcore_format::Error::BufferTooSmall { needed }) => needed,
+        other => other.map(|_| 0)?,
+    };
+    assert!(needed <= files[0].size().unwrap_or(u64::MAX) / 32, "{needed} PT_LOADs");
+    let mut table = vec![ProgramHeader::default(); needed as usize];
     let core = ElfCore::open(files[0], &mut table)?;
     let source = Source::of_elf(&core, &mut text)?;
     let mut index = vec![LoadSlot::default(); core.loads().len()];
     let mut memory = ElfMemory::new(files[0], core.loads(), &mut index, source.page_size)?;
-    run(source, &mut memory, options, words, steps)
+    Ok(with_kernel(source, &mut memory, work))
 }
 
-fn run(
+fn with_kernel<R>(
     source: Source<'_>,
     memory: &mut dyn PhysMemory,
-    options: Options,
-    words: usize,
-    steps: u32,
-) -> Result<(Vec<u8>, Report), Refused> {
+    work: impl FnOnce(Opened<'_, '_>) -> R,
+) -> R {
     let machine = Machine { e_machine: source.e_machine, layout: source.layout };
     let mut kernel =
         source.vmcoreinfo.and_then(|info| Kernel::open(&info, machine, source.loads, memory).ok());
-    let mut workspace = vec![0; words];
-    let mut dumper = Dumper::new(source, kernel.as_mut(), options, &mut workspace)?;
-    let mut out = Out::default();
-    for _ in 0..steps {
-        if dumper.step(memory, &mut out)?.phase == Phase::Finished {
-            let report = *dumper.report();
-            return Ok((out.0, report));
-        }
-    }
-    Err(Refused::TooManySteps)
+    work(Opened { source, kernel: kernel.as_mut(), memory })
 }
 
 /// The pages that the files hold; those that are there and cannot be read are empty.

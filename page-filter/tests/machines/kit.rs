@@ -15,12 +15,32 @@ pub(crate) struct KitMemory {
     page_size: u64,
     pages: BTreeMap<u64, Vec<u8>>,
     pub(crate) faults: BTreeSet<u64>,
+    /// What a page that cannot be read answers.
+    pub(crate) fault: Fault,
+    /// Reads that were made.
+    pub(crate) reads: BTreeSet<u64>,
 }
 
 impl KitMemory {
     pub(crate) fn new(machine: &testkit::Machine) -> Self {
         let pages = machine.pfns().into_iter().map(|pfn| (pfn, machine.content(pfn))).collect();
-        Self { page_size: machine.page_size(), pages, faults: BTreeSet::new() }
+        Self {
+            page_size: machine.page_size(),
+            pages,
+            faults: BTreeSet::new(),
+            fault: Fault::Code(5),
+            reads: BTreeSet::new(),
+        }
+    }
+
+    /// Adds memory that `PT_LOAD`s have and the kernel does not.
+    pub(crate) fn add(&mut self, pfns: Range<u64>, byte: u8) {
+        self.pages.extend(pfns.map(|pfn| (pfn, vec![byte; self.page_size as usize])));
+    }
+
+    /// Takes memory away that the kernel has.
+    pub(crate) fn remove(&mut self, pfns: Range<u64>) {
+        self.pages.retain(|pfn, _| !pfns.contains(pfn));
     }
 
     /// Changes bytes behind the machine's back.
@@ -46,8 +66,9 @@ impl PhysMemory for KitMemory {
         while done < buf.len() {
             let at = addr.0.checked_add(done as u64).ok_or(Fault::Hole)?;
             let (pfn, from) = (at / self.page_size, (at % self.page_size) as usize);
+            self.reads.insert(pfn);
             if self.faults.contains(&pfn) {
-                return Err(Fault::Code(5));
+                return Err(self.fault);
             }
             let page = self.pages.get(&pfn).ok_or(Fault::Hole)?;
             let n = (buf.len() - done).min(page.len() - from);

@@ -1,6 +1,6 @@
 //! `Elf32_Ehdr` and `Elf64_Ehdr`, with the section header that carries a large `e_phnum`.
 
-use super::{ET_CORE, PN_XNUM, ProgramHeader};
+use super::{EM_MIPS, EM_RISCV, ET_CORE, PN_XNUM, ProgramHeader};
 use crate::fields::{self, FieldReader, FieldWriter};
 use crate::{Class, Endian, Error, Field, Layout, ReadAt};
 
@@ -84,7 +84,7 @@ impl Header {
         let layout = parse_ident(ident)?;
         let len = ehdr_len(layout.class);
         let rest = rest.get_mut(..len.saturating_sub(IDENT_LEN)).unwrap_or_default();
-        fields::read(input, Field::ElfHeader, offset_of(IDENT_LEN), rest)?;
+        fields::read_header(input, Field::ElfHeader, offset_of(IDENT_LEN), rest)?;
         let (mut header, e_phnum) = Self::parse_ehdr(&bytes, layout)?;
         header.phnum = match e_phnum {
             PN_XNUM => read_extended_phnum(input, &header)?.unwrap_or(u32::from(PN_XNUM)),
@@ -123,6 +123,21 @@ impl Header {
             phnum: u32::from(e_phnum),
         };
         Ok((header, e_phnum))
+    }
+
+    /// Whether [`INCOMPLETE`] has its bit of `e_flags` to itself: on RISC-V and MIPS the processor has a use for it.
+    #[must_use]
+    pub fn has_incomplete_flag(&self) -> bool {
+        !matches!(self.e_machine, EM_RISCV | EM_MIPS)
+    }
+
+    /// Where `e_flags` stands, in bytes from the start of the file: 4 bytes.
+    #[must_use]
+    pub fn e_flags_offset(&self) -> u64 {
+        match self.layout.class {
+            Class::Bits32 => 36,
+            Class::Bits64 => 48,
+        }
     }
 
     /// Whether the dump's writer marked it as ended early ([`INCOMPLETE`]).

@@ -1,7 +1,7 @@
 //! Records that write the same place: the last one counts.
 
 use super::format::Extent;
-use crate::Error;
+use crate::{Error, sort_by_key};
 
 /// Sorts the first `used` entries and replaces those that overlap by pieces that do not; returns the number of entries
 /// then in use, which are the first ones of `table`. Records later in the stream win.
@@ -12,7 +12,7 @@ pub(super) fn resolve(table: &mut [Extent], used: usize) -> Result<usize, Error>
     let len = table.len();
     let records = table.get_mut(..used).unwrap_or_default();
     // The stream's order decides between records with the same start, so that equal input gives equal output.
-    records.sort_unstable_by_key(|record| (record.start, record.source));
+    sort_by_key(records, |record| (record.start, record.source));
     let overlapping = count_overlapping(records);
     if overlapping == 0 {
         return Ok(used);

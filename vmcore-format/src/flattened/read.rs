@@ -18,6 +18,7 @@ pub struct Flattened<'a, R: ReadAt + ?Sized = dyn ReadAt + 'a> {
     extents: &'a [Extent],
     size: u64,
     complete: bool,
+    overlapping: u64,
 }
 
 /// Whether the input starts with the signature of a flattened file. An input that cannot be read does not.
@@ -32,6 +33,8 @@ struct Scan {
     /// The entries the table needs.
     entries: u64,
     complete: bool,
+    /// The bytes of the dump that all records have together.
+    bytes: u64,
 }
 
 impl<'a, R: ReadAt + ?Sized> Flattened<'a, R> {
@@ -50,20 +53,30 @@ impl<'a, R: ReadAt + ?Sized> Flattened<'a, R> {
     /// header; [`Error::BufferTooSmall`], in entries; [`Error::Io`].
     pub fn open(input: &'a R, table: &'a mut [Extent]) -> Result<Self, Error> {
         check_header(input)?;
-        let Scan { entries, complete } = scan(input, table)?;
+        let Scan { entries, complete, bytes } = scan(input, table)?;
         let used = usize::try_from(entries).ok().filter(|&used| used <= table.len());
         let used = used.ok_or(Error::BufferTooSmall { needed: entries })?;
         let used = overlap::resolve(table, used)?;
         let table: &'a [Extent] = table;
         let extents = table.get(..used).unwrap_or_default();
         let there = extents.iter().rfind(|extent| extent.source != CUT_OFF);
-        Ok(Self { input, extents, size: there.map_or(0, |extent| extent.end), complete })
+        let once = extents
+            .iter()
+            .fold(0_u64, |sum, extent| sum.saturating_add(extent.end.saturating_sub(extent.start)));
+        let overlapping = bytes.saturating_sub(once);
+        Ok(Self { input, extents, size: there.map_or(0, |extent| extent.end), complete, overlapping })
     }
 
     /// Whether the stream has its end record: without it, the writer did not finish or the stream was cut off.
     #[must_use]
     pub fn complete(&self) -> bool {
         self.complete
+    }
+
+    /// How many bytes records write that a later one writes again; 0 in a stream that every reader understands.
+    #[must_use]
+    pub fn overlapping(&self) -> u64 {
+        self.overlapping
     }
 
     /// The extents, in the order of the dump; they do not overlap.
@@ -110,10 +123,11 @@ fn two_numbers(bytes: &[u8]) -> Option<(u64, u64)> {
 fn scan<R: ReadAt + ?Sized>(input: &R, table: &mut [Extent]) -> Result<Scan, Error> {
     let size = input.size().unwrap_or(u64::MAX);
     let mut slots = table.iter_mut();
-    let mut entries = 0_u64;
+    let (mut entries, mut bytes) = (0_u64, 0_u64);
     let mut put = |extent: Extent| {
         if extent.start < extent.end {
             entries = entries.saturating_add(1);
+            bytes = bytes.saturating_add(extent.end.saturating_sub(extent.start));
             if let Some(slot) = slots.next() {
                 *slot = extent;
             }
@@ -132,7 +146,7 @@ fn scan<R: ReadAt + ?Sized>(input: &R, table: &mut [Extent]) -> Result<Scan, Err
         put(Extent { start: middle, end, source: CUT_OFF });
         at = next;
     };
-    Ok(Scan { entries, complete })
+    Ok(Scan { entries, complete, bytes })
 }
 
 /// The record at `at`: its offset, its size, and where its data start. `None`: the input ends before.
@@ -186,6 +200,12 @@ impl<R: ReadAt + ?Sized> ReadAt for Flattened<'_, R> {
 
     fn size(&self) -> Option<u64> {
         Some(self.size)
+    }
+
+    fn next_data(&self, offset: u64) -> u64 {
+        let first = self.extents.partition_point(|extent| extent.end <= offset);
+        let next = self.extents.get(first).map_or(self.size, |extent| extent.start);
+        next.max(offset)
     }
 }
 

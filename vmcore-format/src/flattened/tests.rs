@@ -61,6 +61,9 @@ fn the_last_record_wins() {
     assert_eq!(plain(&stream, 12), Err(Error::BufferTooSmall { needed: 13 }));
     assert_eq!(plain(&stream, 13), Ok((expected.clone(), true)));
     assert_eq!(plain(&stream, 1000), Ok((expected, true)));
+    let mut table = [Extent::EMPTY; 13];
+    // Of 20 bytes in records 12 are somewhere.
+    assert_eq!(Flattened::open(&stream[..], &mut table).unwrap().overlapping(), 8);
 }
 
 #[test]

@@ -54,6 +54,11 @@ impl Bitmap {
         let mut first = from & !63;
         let mut mask = u64::MAX << (from % 64);
         while first < bits {
+            let from = if set { self.after_hole(input, first) } else { first };
+            if from > first {
+                (first, mask) = (from, u64::MAX);
+                continue;
+            }
             for word in self.words(input, first)? {
                 let wanted = (word ^ flip) & mask;
                 mask = u64::MAX;
@@ -73,6 +78,11 @@ impl Bitmap {
         let mut first = range.start & !63;
         let mut mask = u64::MAX << (range.start % 64);
         while first < range.end {
+            let from = self.after_hole(input, first);
+            if from > first {
+                (first, mask) = (from, u64::MAX);
+                continue;
+            }
             for word in self.words(input, first)? {
                 let left = range.end.saturating_sub(first);
                 let below = if left < 64 { !(u64::MAX << left) } else { u64::MAX };
@@ -85,6 +95,16 @@ impl Bitmap {
             }
         }
         Ok(count)
+    }
+
+    /// `bit`, the first one of a word, or the first one of a later word before which the file has nothing but a hole.
+    fn after_hole(&self, input: &dyn ReadAt, bit: u64) -> u64 {
+        let at = self.offset.saturating_add(bit >> 3);
+        if self.window.holds(at) {
+            return bit;
+        }
+        let next = input.next_data(at).saturating_sub(self.offset) & !7;
+        next.saturating_mul(8).max(bit)
     }
 
     /// The words from the one that holds `bit` on, as far as they are kept: one at least. Bit i of a word is PFN i of its 64.

@@ -20,7 +20,8 @@ const KEPT: usize = 768;
 /// Look-ups take `&mut self` because the reader keeps the last bytes of each table (5 KiB in all, inside this value).
 /// Threads use a reader each, over the same files. Nothing is read ahead when the dump is opened.
 ///
-/// In a file that was cut off after its bitmaps, the pages whose descriptor and data are there are read as ever.
+/// In a file that was cut off after its bitmaps, the pages whose descriptor and data are there are read as ever; a descriptor
+/// of zeros is that of a lost page.
 #[derive(Debug)]
 pub struct KdumpFile<'a> {
     parts: &'a mut [Part<'a>],
@@ -135,6 +136,17 @@ impl<'a> KdumpFile<'a> {
     #[must_use]
     pub fn parts(&self) -> &[Part<'a>] {
         self.parts
+    }
+
+    /// The ranges of PFNs that no part has, in ascending order: their pages are lost.
+    pub fn gaps(&self) -> impl Iterator<Item = Range<Pfn>> {
+        let ends = self.parts.iter().map(|part| part.pfns.1);
+        let starts = self.parts.iter().map(|part| part.pfns.0).chain([Pfn(self.set.max_mapnr)]);
+        core::iter::once(Pfn(0))
+            .chain(ends)
+            .zip(starts)
+            .map(|(end, start)| end..start)
+            .filter(|gap| !gap.is_empty())
     }
 
     /// The contents of the `PT_NOTE` segment, and the part that has them; `None` before version 4.

@@ -164,6 +164,12 @@ impl DiskDumpHeader {
         }
     }
 
+    /// Where `status` stands, in bytes from the start of the file: 4 bytes in the ABI's byte order.
+    #[must_use]
+    pub fn status_offset(abi: Abi) -> u64 {
+        block_size_offset(abi).saturating_sub(4)
+    }
+
     /// Reads the header of a file whose ABI is known.
     ///
     /// # Errors

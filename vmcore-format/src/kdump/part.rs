@@ -8,7 +8,8 @@ use super::detect::{self, Headers};
 use super::geometry::Geometry;
 use super::header::{DiskDumpHeader, block_size_offset};
 use super::sub_header::{Region, SubHeader};
-use crate::{Error, Field, Pfn, ReadAt};
+use crate::io::read_header;
+use crate::{Error, Field, Pfn, ReadAt, sort_by_key};
 
 /// One file: a whole dump, or a part of a split set.
 #[derive(Clone, Copy)]
@@ -81,11 +82,19 @@ impl<'a> Part<'a> {
         self.input.read_at(offset, buf).map_err(|code| Error::Io { code })
     }
 
+    /// As [`read`](Self::read), for the main header.
+    fn read_main(&self, buf: &mut [u8]) -> Result<(), Error> {
+        if u64::try_from(buf.len()).map_or(true, |len| len > self.size) {
+            return Err(Error::Corrupt { field: Field::DiskDumpHeader, offset: 0 });
+        }
+        read_header(self.input, 0, buf).map_err(|code| Error::Io { code })
+    }
+
     /// Reads both headers.
     fn open(&mut self) -> Result<Set, Error> {
         self.size = self.input.size().unwrap_or(u64::MAX);
         let mut main = [0; DiskDumpHeader::MAX_LEN];
-        self.read(0, &mut main, Field::DiskDumpHeader)?;
+        self.read_main(&mut main)?;
         let (shape, header) = detect::main_header(&main)?;
         let mut block_1 = [0; SubHeader::MAX_LEN];
         self.read(header.block_size.bytes(), &mut block_1, Field::KdumpSubHeader)?;
@@ -119,7 +128,7 @@ pub(super) fn open_set(parts: &mut [Part<'_>], gaps: bool) -> Result<Set, Error>
         }
         set.header.status.0 |= other.header.status.0;
     }
-    parts.sort_unstable_by_key(|part| part.pfns);
+    sort_by_key(parts, |part| part.pfns);
     check_ranges(parts, &set, gaps)?;
     Ok(set)
 }

@@ -38,6 +38,11 @@ impl<const N: usize> Window<N> {
         self.held(offset, want).ok_or(Error::Corrupt { field, offset })
     }
 
+    /// Whether the byte at `offset` is at hand.
+    pub(super) fn holds(&self, offset: u64) -> bool {
+        self.held(offset, 1).is_some()
+    }
+
     fn held(&self, offset: u64, want: usize) -> Option<&[u8]> {
         let skip = usize::try_from(offset.checked_sub(self.start)?).ok()?;
         let bytes = self.bytes.get(..self.len)?.get(skip..)?;

@@ -8,6 +8,8 @@ use core::fmt;
 /// `n_namesz`, `n_descsz`, `n_type`.
 pub(super) const HEADER_LEN: u64 = 12;
 const NAME_LEN: usize = 16;
+/// The notes that are read ahead to find out how they are padded.
+const MOST_TRIED: usize = 1 << 12;
 
 /// A region of notes in a file: the bytes of a PT_NOTE, or of a kdump-compressed file's `offset_note`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -131,9 +133,10 @@ impl<'a> Notes<'a> {
         Self { input, endian, next: region.offset, end, align }
     }
 
-    /// Whether the rest of the region holds whole notes and nothing else when padded to `align`.
+    /// Whether the rest of the region (its first few thousand notes) holds whole notes and nothing else when padded to
+    /// `align`.
     fn makes_sense(&self, align: Align) -> bool {
-        Self { align, ..self.clone() }.all(|note| note.is_ok())
+        Self { align, ..self.clone() }.take(MOST_TRIED).all(|note| note.is_ok())
     }
 
     fn padded(&self, len: u64) -> u64 {

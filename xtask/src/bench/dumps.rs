@@ -15,17 +15,21 @@ struct Dump {
     /// What makedumpfile is asked for where it has no such option.
     peer_option: &'static str,
     flattened: bool,
+    /// Whether pages that are the same are written once; makedumpfile has no such option.
+    dedup: bool,
     /// Whether more threads have anything to share.
     threads: &'static [u32],
 }
 
 const fn dump(level: u32, option: &'static str) -> Dump {
-    Dump { level, option, peer_option: option, flattened: false, threads: &[1, 2] }
+    Dump { level, option, peer_option: option, flattened: false, dedup: false, threads: &[1, 2] }
 }
 
 const DUMPS: &[Dump] = &[
     dump(31, "-c"),
     dump(1, "-c"),
+    Dump { dedup: true, ..dump(31, "-c") },
+    Dump { dedup: true, ..dump(1, "-c") },
     dump(31, "-l"),
     dump(1, "-l"),
     Dump { peer_option: "-c", ..dump(31, "-z") },
@@ -33,6 +37,7 @@ const DUMPS: &[Dump] = &[
     Dump { peer_option: "-l", ..dump(31, "-p") },
     dump(31, ""),
     dump(1, ""),
+    Dump { dedup: true, ..dump(31, "") },
     dump(31, "-E"),
     dump(1, "-E"),
     Dump { flattened: true, ..dump(31, "-l") },
@@ -54,6 +59,7 @@ impl Dump {
 
     fn ours(&self, kcap: &Path, input: &str, threads: u32) -> Program {
         let mut words = vec!["dump".to_owned(), "--num-threads".to_owned(), threads.to_string()];
+        words.extend(self.dedup.then(|| "--dedup".to_owned()));
         words.extend(self.words(self.option, input));
         Program { path: kcap.display().to_string(), words, to_stdout: self.flattened }
     }
@@ -66,11 +72,12 @@ impl Dump {
     fn name(&self) -> String {
         let option = if self.option.is_empty() { "raw" } else { self.option };
         let flattened = if self.flattened { " -F" } else { "" };
+        let dedup = if self.dedup { " --dedup" } else { "" };
         let peer = match self.peer_option {
             same if same == self.option => String::new(),
             other => format!(" (peer: {other})"),
         };
-        format!("{option}{flattened} -d {}{peer}", self.level)
+        format!("{option}{flattened}{dedup} -d {}{peer}", self.level)
     }
 }
 

@@ -40,13 +40,16 @@ fn cargo(words: &[&str], name: &str, target: Option<&str>) -> Outcome<PathBuf> {
     Ok(folder.join(target.unwrap_or_default()).join("release"))
 }
 
+/// The object before its names are taken, beside the archive.
+pub(super) const LINKED: &str = "linked.o";
+
 /// The archive with one object, in which only the functions of the C ABI can be seen: two Rust libraries in one program then do
 /// not meet in the symbols of the compiler's own libraries.
 fn one_object(archive: &Path, functions: &BTreeSet<String>) -> Outcome<PathBuf> {
     let folder = archive.with_file_name("one-object");
     fs::create_dir_all(&folder)?;
     let (linked, object, result) =
-        (folder.join("linked.o"), folder.join("kcapture.o"), folder.join("libkcapture.a"));
+        (folder.join(LINKED), folder.join("kcapture.o"), folder.join("libkcapture.a"));
     // Groups are for the linker to take once: with local names in them, those of two libraries would be taken for one.
     let mut ld = command(&["ld", "-r", "--gc-sections", "--force-group-allocation", "--build-id=none"]);
     ld.args(functions.iter().map(|name| format!("--undefined={name}"))).arg("-o").arg(&linked).arg(archive);

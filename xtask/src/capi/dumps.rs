@@ -117,7 +117,7 @@ impl Compared<'_> {
         self.dump(self.kcap, &["dump"], "-d 1 -z", vmcore, &kdump)?;
         self.dump(self.kcap, &["dump"], "-d 31 -E -F", vmcore, &stream)?;
         let (cut, cut_stream) = (self.folder.join("cut.kdump"), self.folder.join("cut.stream"));
-        // Half of the pages are lost, and of the stream its end record alone: its headers come last.
+        // Half of the pages are lost, and of the stream its end record alone.
         for (whole, part, end) in [(&kdump, &cut, None), (&stream, &cut_stream, Some(END_RECORD))] {
             let bytes = fs::read(whole)?;
             let len = end.map_or(bytes.len() / 2, |end| bytes.len() - end);

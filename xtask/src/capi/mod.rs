@@ -11,6 +11,7 @@ mod baremetal;
 mod dumps;
 mod crash;
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::Instant;
 
@@ -20,7 +21,7 @@ use crate::{packages, targets};
 pub(crate) use install::install;
 
 /// The bare machine that the freestanding library is built for too.
-const BARE: &str = "x86_64-unknown-none";
+pub(crate) const BARE: &str = "x86_64-unknown-none";
 
 type Check = fn(&Libraries) -> Outcome<()>;
 
@@ -86,6 +87,14 @@ fn build_libraries() -> Outcome<Libraries> {
         symbols::check_archive(archive, &lists.freestanding, Some(symbols::FREESTANDING_IMPORTS))?;
     }
     Ok(Libraries { hosted, freestanding, bare, kcap: targets::build_kcap(None)? })
+}
+
+/// The object in the freestanding library for [`BARE`], its names still in it, and the functions that it exports.
+pub(crate) fn linked_bare() -> Outcome<(PathBuf, BTreeSet<String>)> {
+    targets::add(BARE)?;
+    let functions = symbols::Lists::read()?.freestanding;
+    let archive = build::freestanding(&functions, Some(BARE))?;
+    Ok((archive.with_file_name(build::LINKED), functions))
 }
 
 /// Writes the lists of exported symbols and the layouts of structs anew, from what the header declares.

@@ -19,6 +19,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("host", &["vmcore-format", "purgatory", "kexec-core", "page-filter"]),
     ("capi", &["vmcore-format", "purgatory", "kexec-core", "page-filter", "host"]),
     ("examples/kcap", &["vmcore-format", "purgatory", "kexec-core", "page-filter", "host"]),
+    ("fuzz/targets", &["vmcore-format", "purgatory", "kexec-core", "page-filter", "capi", "testkit"]),
     ("testkit", &[]),
     ("xtask", &[]),
     ("xtask/guest", &[]),

@@ -43,9 +43,21 @@ impl Prepared {
         folder: PathBuf,
         add: impl FnOnce(&Path) -> Outcome<()>,
     ) -> Outcome<Self> {
+        Self::with_save(kernel, kcap, task, SAVE, folder, add)
+    }
+
+    /// The same with another script `save` for the capture kernel.
+    pub(super) fn with_save(
+        kernel: Kernel,
+        kcap: &Path,
+        task: &str,
+        save: &str,
+        folder: PathBuf,
+        add: impl FnOnce(&Path) -> Outcome<()>,
+    ) -> Outcome<Self> {
         let _ = fs::remove_dir_all(&folder);
         fs::create_dir_all(&folder)?;
-        let capture = boot::capture_tree(&kernel, SAVE, &folder)?;
+        let capture = boot::capture_tree(&kernel, save, &folder)?;
         capture.add(kcap, "kcap")?;
         let first = Tree::new(folder.join("boot"))?;
         first.add_modules(&kernel, true)?;

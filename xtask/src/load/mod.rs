@@ -14,6 +14,7 @@ mod guest_disks;
 mod debuggers;
 mod machine;
 mod damage;
+mod hot_removed;
 
 use std::path::PathBuf;
 use std::time::Instant;
@@ -26,7 +27,7 @@ use machine::Programs;
 /// What a capture kernel is told.
 const CAPTURE: &str = "console=ttyS0 irqpoll nr_cpus=1 reset_devices panic=5";
 
-/// The machines, then the changed bytes.
+/// The machines, then the changed bytes and the removed memory.
 pub(crate) fn run_all(full: bool) -> Outcome<()> {
     let programs = prepare()?;
     let cells = if full { Cell::all() } else { Cell::pairwise() };
@@ -39,23 +40,26 @@ pub(crate) fn run_all(full: bool) -> Outcome<()> {
     for (name, check) in damage::CHECKS {
         report(name, &mut failed, || check(&programs.of_guests).map(|()| String::new()));
     }
+    report(hot_removed::NAME, &mut failed, || hot_removed::check(&programs));
     println!("load: {} machines, {} s", cells.len(), start.elapsed().as_secs());
     if failed.is_empty() { Ok(()) } else { Err(format!("failed: {}", failed.join(", ")).into()) }
 }
 
-/// Machines and changed bytes chosen by their names.
+/// Machines, changed bytes and removed memory chosen by their names.
 pub(crate) fn run_named(names: &[&str]) -> Outcome<()> {
     let programs = prepare()?;
     let mut failed = Vec::new();
     for name in names {
         if let Some(cell) = Cell::all().into_iter().find(|cell| cell.name() == *name) {
             report(name, &mut failed, || machine::check(cell, true, &programs));
+        } else if *name == hot_removed::NAME {
+            report(name, &mut failed, || hot_removed::check(&programs));
         } else if let Some((_, check)) = damage::CHECKS.iter().find(|(known, _)| known == name) {
             report(name, &mut failed, || check(&programs.of_guests).map(|()| String::new()));
         } else {
             let cells = Cell::all().into_iter().map(Cell::name);
-            let known: Vec<String> =
-                cells.chain(damage::CHECKS.iter().map(|(name, _)| (*name).to_owned())).collect();
+            let others = damage::CHECKS.iter().map(|(name, _)| *name).chain([hot_removed::NAME]);
+            let known: Vec<String> = cells.chain(others.map(str::to_owned)).collect();
             return Err(format!("no machine or check {name}; known: {}", known.join(" ")).into());
         }
     }

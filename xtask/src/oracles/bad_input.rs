@@ -20,6 +20,19 @@ pub(crate) fn check(checks: &Checks, kcap: &Kcap, cases: &[Case]) -> Outcome<()>
     checks.check("split set with a part missing", part_missing(kcap, case));
     checks.check("unknown codec", unknown_codec(kcap, case));
     checks.check("existing output", existing_output(kcap, case));
+    for form in ["flattened", "flattened-elf"] {
+        checks.check(&format!("cut {form}, merged"), cut_stream(kcap, case, form));
+    }
+    for options in ["-l -d 1", "-z -d 0 --memory 256K", "-E -d 0"] {
+        checks.check(&format!("size limit, {options}"), size_limit(kcap, case, options));
+    }
+    for form in ["level-31", "zstd-31", "elf", "flattened", "flattened-elf"] {
+        let verified = kcap.run(&["verify", &case.out(form)]).and_then(|ended| ended.expect(0));
+        checks.check(
+            &format!("verify {form}"),
+            verified.map(|said| String::from_utf8_lossy(&said).into_owned()),
+        );
+    }
     checks.check("full disk", full_disk(kcap, case, "-l -d 1"));
     checks.check("full disk, ELF", full_disk(kcap, case, "-E -d 1"));
     checks.check("full stream", full_stream(kcap, case));
@@ -86,6 +99,36 @@ fn truncated(kcap: &Kcap, case: &Case, whole: &str) -> Outcome<String> {
     let said = says_why(&ended, 1)?;
     ensure(!Path::new(&out).exists(), || format!("an output file was left: {said}"))?;
     Ok(said)
+}
+
+/// A stream of which the last third never came: what came before is there.
+fn cut_stream(kcap: &Kcap, case: &Case, form: &str) -> Outcome<String> {
+    let (cut, merged) = (case.out("cut-stream"), case.out("of-cut-stream"));
+    let judge =
+        if form.ends_with("elf") { plain_elf(kcap, case, &case.out(form))? } else { case.file("vmcore") };
+    fs::copy(case.out(form), &cut)?;
+    let len = fs::metadata(&cut)?.len();
+    File::options().write(true).open(&cut)?.set_len(len - len / 3)?;
+    let said = says_why(&kcap.run(&["merge", "-f", &merged, &cut])?, 3)?;
+    says_why(&kcap.run(&["dump", "-f", "-l", &cut, &case.out("of-cut")])?, 3)?;
+    let pages = script("check_incomplete.py", &[&judge, &merged])?;
+    Ok(format!("{said}\n{pages}"))
+}
+
+/// A dump that ends at a limit: an independent reader, libkdumpfile and `kcap verify` see what is there.
+fn size_limit(kcap: &Kcap, case: &Case, options: &str) -> Outcome<String> {
+    let (vmcore, out) = (case.file("vmcore"), case.out("limited"));
+    let mut words = vec!["dump", "-f", "-L", "12M"];
+    words.extend(options.split_whitespace());
+    words.extend([vmcore.as_str(), &out]);
+    let said = says_why(&kcap.run(&words)?, 3)?;
+    let len = fs::metadata(&out)?.len();
+    ensure(len <= 12 << 20 && len > 11 << 20, || format!("{len} bytes"))?;
+    let pages = script("check_incomplete.py", &[&vmcore, &out])?;
+    let judged =
+        if options.contains("-E") { String::new() } else { script("check_cut.py", &[&vmcore, &out])? };
+    kcap.run(&["verify", &out])?.expect(3)?;
+    Ok(format!("{said}\n{pages}{judged}"))
 }
 
 /// An ELF dump, or what a flattened one becomes.

@@ -38,7 +38,7 @@ pub(crate) fn check(checks: &Checks, kcap: &Kcap, cases: &[Case]) -> Outcome<()>
 }
 
 /// The pages of a dump, and that they are those of our dump of the level.
-fn pages(case: &Case, level: u32, dump: &str) -> Outcome<String> {
+pub(super) fn pages(case: &Case, level: u32, dump: &str) -> Outcome<String> {
     script("check_pages.py", &[&case.file("vmcore"), &case.level(level), dump])
 }
 
@@ -91,7 +91,7 @@ fn threads(checks: &Checks, kcap: &Kcap, case: &Case) {
 }
 
 /// Whether two files are the same, the second one made with the options `more`.
-fn same(one: &str, other: &str, more: &str) -> Outcome<()> {
+pub(super) fn same(one: &str, other: &str, more: &str) -> Outcome<()> {
     if fs::read(one)? == fs::read(other)? { Ok(()) } else { Err(format!("{more}: other bytes").into()) }
 }
 

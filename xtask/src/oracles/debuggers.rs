@@ -13,19 +13,21 @@ use crate::run::{Outcome, command, output, run};
 const CRASH_COMMANDS: &str = "sys\nbt\nps\nkmem -i\nlog\nquit\n";
 
 /// What crash 8.0.2 opens, each with the further parts. The first are asked of every machine.
-const OPENED_BY_CRASH: [(&str, &[&str]); 9] = [
+const OPENED_BY_CRASH: [(&str, &[&str]); 11] = [
     ("lzo-31", &[]),
     ("elf", &[]),
     ("part-1", &["part-2", "part-3"]),
+    ("shared-31", &[]),
     ("raw-31", &[]),
     ("zlib-31", &[]),
     ("snappy-31", &[]),
     ("zstd-31", &[]),
     ("flattened", &[]),
     ("from-level-1", &[]),
+    ("shared-part-1", &["shared-part-2", "shared-part-3"]),
 ];
 /// crash takes ten seconds a file.
-const OF_EVERY_MACHINE: usize = 3;
+const OF_EVERY_MACHINE: usize = 4;
 
 pub(crate) fn check(checks: &Checks, _kcap: &Kcap, cases: &[Case]) -> Outcome<()> {
     let drgn = drgn()?;
@@ -41,7 +43,17 @@ pub(crate) fn check(checks: &Checks, _kcap: &Kcap, cases: &[Case]) -> Outcome<()
         }
         checks.check(&format!("{} elf: readelf", case.name), readelf(case));
         checks.check(&format!("{} elf: gdb", case.name), gdb(case));
-        for form in ["raw-31", "zlib-31", "lzo-31", "snappy-31", "zstd-31", "elf"] {
+        for form in [
+            "raw-31",
+            "zlib-31",
+            "lzo-31",
+            "snappy-31",
+            "zstd-31",
+            "elf",
+            "shared-31",
+            "shared-raw",
+            "shared-1",
+        ] {
             let finding = script("check_libkdumpfile.py", &[&case.file("vmcore"), &case.out(form)]);
             checks.check(&format!("{} {form}: libkdumpfile", case.name), finding);
         }
@@ -56,9 +68,22 @@ fn with_symbols(checks: &Checks, case: &Case, meta_package: &str, drgn: &Path) {
     };
     if case.peer_is_right {
         crash(checks, case, &vmlinux);
+        for form in ["lzo-31", "shared-31", "shared-1"] {
+            checks.check(
+                &format!("{} {form}: every page by crash", case.name),
+                crash_pages(case, form, &vmlinux),
+            );
+        }
     }
-    for form in ["vmcore-itself", "lzo-31", "zstd-31", "elf"] {
+    for form in ["vmcore-itself", "lzo-31", "zstd-31", "elf", "shared-31"] {
         checks.check(&format!("{} {form}: drgn", case.name), drgn_lists(drgn, case, form, &vmlinux));
+    }
+    for form in ["shared-31", "shared-1"] {
+        let dump = case.out(form);
+        let arguments = [case.file("vmcore"), dump.clone()];
+        let arguments = arguments.each_ref().map(String::as_str);
+        let finding = run_in_drgn(drgn, &vmlinux, Path::new(&dump), "drgn_pages.py", &arguments);
+        checks.check(&format!("{} {form}: every page by drgn", case.name), finding);
     }
 }
 
@@ -84,6 +109,17 @@ fn crash(checks: &Checks, case: &Case, vmlinux: &Path) {
         });
         checks.check(&format!("{} {form}: crash", case.name), finding);
     }
+}
+
+/// Every page of a dump, as crash reads it.
+fn crash_pages(case: &Case, form: &str, vmlinux: &Path) -> Outcome<String> {
+    let (dump, folder) = (case.out(form), case.out(&format!("crash-pages-{form}")));
+    fs::create_dir_all(&folder)?;
+    let commands = script("crash_pages.py", &["commands", &dump, &folder])?;
+    ask_crash(vmlinux, std::slice::from_ref(&dump), &commands, Path::new(&format!("{folder}.commands")))?;
+    let finding = script("crash_pages.py", &["check", &case.file("vmcore"), &dump, &folder]);
+    fs::remove_dir_all(&folder)?;
+    finding
 }
 
 /// What crash prints for the commands, without what names the file.

@@ -6,9 +6,12 @@ mod checks;
 mod kcap;
 mod kept;
 mod bytes;
+mod duplicates;
 mod reading;
 mod debuggers;
+mod redaction;
 mod bad_input;
+mod faults;
 mod qemu;
 
 pub(crate) use checks::script;
@@ -67,12 +70,15 @@ pub(crate) fn run(groups: &[&str]) -> Outcome<String> {
     let cases = cases()?;
     let checks = Checks::default();
     type Group = fn(&Checks, &Kcap, &[Case]) -> Outcome<()>;
-    let all: [(&str, Group); 6] = [
+    let all: [(&str, Group); 9] = [
         ("kept", kept::check),
         ("bytes", bytes::check),
+        ("duplicates", duplicates::check),
         ("reading", reading::check),
         ("debuggers", debuggers::check),
+        ("redaction", redaction::check),
         ("bad-input", bad_input::check),
+        ("faults", faults::check),
         ("qemu", qemu::check),
     ];
     if let Some(unknown) = groups.iter().find(|name| !all.iter().any(|(known, _)| known == *name)) {
@@ -80,8 +86,8 @@ pub(crate) fn run(groups: &[&str]) -> Outcome<String> {
         return Err(format!("no group {unknown}; known: {}", known.join(" ")).into());
     }
     for (name, group) in all {
-        // The other groups look at the dumps that the first two leave.
-        if groups.is_empty() || groups.contains(&name) || ["kept", "bytes"].contains(&name) {
+        // The other groups look at the dumps that the first three leave.
+        if groups.is_empty() || groups.contains(&name) || ["kept", "bytes", "duplicates"].contains(&name) {
             let start = Instant::now();
             println!("oracles: {name}");
             group(&checks, &kcap, &cases)?;

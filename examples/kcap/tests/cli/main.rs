@@ -2,14 +2,16 @@
 #![expect(
     clippy::arithmetic_side_effects,
     clippy::as_conversions,
+    clippy::indexing_slicing,
     clippy::unwrap_used,
     reason = "a test that overflows fails, as it should"
 )]
 
 mod machine;
 
+mod broken;
+mod hostile;
 mod logs;
-
 mod plan;
 mod refused;
 mod saved;

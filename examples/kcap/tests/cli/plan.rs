@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::machine::{Folder, code, kcap, kcap_in, stderr, stdout};
 
-const IOMEM: &str = "\
+pub(crate) const IOMEM: &str = "\
 00000000-00000fff : Reserved
 00001000-0009fbff : System RAM
 0009fc00-0009ffff : Reserved
@@ -16,7 +16,7 @@ fffc0000-ffffffff : Reserved
 ";
 
 /// A bzImage of protocol 2.15: one sector of setup, 64 KiB of kernel. The offsets are those of boot.rst.
-fn bzimage() -> Vec<u8> {
+pub(crate) fn bzimage() -> Vec<u8> {
     let mut image = vec![0_u8; 1024 + 65_536];
     let mut put = |offset: usize, bytes: &[u8]| {
         image.get_mut(offset..offset + bytes.len()).unwrap().copy_from_slice(bytes);

@@ -17,6 +17,8 @@ fn wrong_usage_is_64_and_says_what_is_wrong() {
         ("dump -F --split a b c", "cannot be used with"),
         ("dump --num-threads 1025 a b", "1025"),
         ("dump --memory much a b", "much"),
+        ("dump -L much a b", "much"),
+        ("verify", "required"),
         ("dump --message-level 99 a b", "99"),
         ("dump --no-such-option a b", "--no-such-option"),
         ("merge out", "required"),

@@ -23,7 +23,21 @@ fn check(folder: &Folder, file: &str, more: &str) {
 
 #[test]
 fn every_codec_and_format_gives_the_pages_back() {
-    for options in ["", "-c", "-l", "-p", "-z", "--raw", "-d 1", "-c -d 1", "-z -d 1 --memory 1M", "-E"] {
+    let all = [
+        "",
+        "-c",
+        "-l",
+        "-p",
+        "-z",
+        "--raw",
+        "-d 1",
+        "-c -d 1",
+        "-z -d 1 --memory 1M",
+        "-E",
+        "--dedup",
+        "-z -d 1 --dedup",
+    ];
+    for options in all {
         let folder = saved_folder();
         let output = kcap_in(&folder, &format!("dump {options} @vmcore @out"));
         assert_eq!(code(&output), 0, "{options}: {}", stderr(&output));
@@ -49,14 +63,14 @@ fn a_stream_has_the_same_pages_and_becomes_the_same_file() {
 
 #[test]
 fn a_split_set_has_the_same_pages_and_becomes_one_file() {
-    for options in ["-l -d 1", "-z", "--raw -d 1"] {
+    for options in ["-l -d 1", "-z", "--raw -d 1", "--raw --dedup"] {
         let folder = Folder::new();
         folder.write("vmcore", &vmcore(Some("OSRELEASE=6.1.0-test\nPAGESIZE=4096\n")));
         let output = kcap_in(&folder, &format!("dump --split {options} @vmcore @a @b @c"));
         assert_eq!(code(&output), 0, "{options}: {}", stderr(&output));
         check(&folder, "b", "--input @c --input @a");
         let alone = kcap_in(&folder, "pages @b");
-        assert_eq!(code(&alone), 1, "{options}");
+        assert_eq!(code(&alone), 0, "{options}");
         assert!(stderr(&alone).contains("missing part"), "{options}: {}", stderr(&alone));
         assert_eq!(code(&kcap_in(&folder, "merge @merged @c @a @b")), 0, "{options}");
         check(&folder, "merged", "");
@@ -104,6 +118,34 @@ fn without_vmcoreinfo_all_is_kept_and_the_report_says_why() {
     assert_eq!(report["outputs"][0]["complete"], true);
     assert!(report["peak_memory"].as_u64().unwrap() > 0);
     assert!(report["phases"].as_array().unwrap().iter().any(|phase| phase["name"] == "Copying data"));
+}
+
+#[test]
+fn pages_that_are_the_same_are_written_once_and_counted() {
+    let folder = Folder::new();
+    let machine = testkit::Machine::x86_64(testkit::Era::V6_12).build();
+    folder.write("vmcore", &machine.elf().to_vec());
+    let saved = |options: &str| {
+        let output = kcap_in(&folder, &format!("dump {options} -f --report @report @vmcore @out"));
+        assert_eq!(code(&output), 0, "{}", stderr(&output));
+        let report: Value = serde_json::from_slice(&read(&folder.path("report"))).unwrap();
+        (read(&folder.path("out")).len() as u64, report)
+    };
+    let (plain, report) = saved("-l");
+    assert_eq!(
+        (&report["options"]["dedup"], &report["pages"]["duplicates"]["pages"]),
+        (&false.into(), &0.into())
+    );
+    let (less, report) = saved("-l --dedup");
+    assert_eq!(report["options"]["dedup"], true);
+    let bytes = report["outputs"][0]["duplicate_bytes"].as_u64().unwrap();
+    assert!(bytes > 0 && less + bytes == plain, "{plain} {less} {bytes}");
+    // Without level 1 zero pages are pages like others: all but the first are duplicates.
+    let zero =
+        machine.pfns().iter().filter(|&&pfn| machine.content(pfn).iter().all(|&byte| byte == 0)).count();
+    assert!(zero > 1 && report["pages"]["duplicates"]["pages"].as_u64().unwrap() >= zero as u64 - 1);
+    let refused = kcap_in(&folder, "dump -E --dedup @vmcore @elf");
+    assert_eq!(code(&refused), 64);
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Damaged images: nothing panics, and nothing outside of the file is answered.
 
 use super::*;
-use testkit::Random;
+use testkit::{Random, sweep};
 
 fn inside(part: &[u8], file: &[u8]) {
     assert!(part.is_empty() || file.as_ptr_range().contains(&part.as_ptr()));
@@ -42,9 +42,8 @@ fn walk(image: Image<'_>, file: &[u8]) {
     }
 }
 
-#[test]
-fn damaged_images() {
-    let images = [
+fn images() -> [Vec<u8>; 7] {
+    [
         bzimage::bzimage(),
         elf::x86_vmlinux(),
         efi::arm64(),
@@ -52,8 +51,38 @@ fn damaged_images() {
         efi::zboot(b"zstd"),
         efi::zboot(b"gzip"),
         efi::uki(),
-    ];
-    for image in images {
+    ]
+}
+
+#[test]
+fn every_field_of_the_headers_with_every_extreme() {
+    for image in images() {
+        let (mut taken, mut refused) = (0, 0);
+        sweep(&image, 0..0x280, |_, damaged| match identify(damaged) {
+            Ok(image) => {
+                walk(image, damaged);
+                taken += 1;
+            }
+            Err(_) => refused += 1,
+        });
+        assert!(taken > 1000 && refused > 200, "{taken} {refused}");
+    }
+}
+
+#[test]
+fn images_cut_anywhere() {
+    for image in images() {
+        for len in (0..image.len()).step_by(7).chain(0..0x300.min(image.len())) {
+            if let Ok(cut) = identify(&image[..len]) {
+                walk(cut, &image[..len]);
+            }
+        }
+    }
+}
+
+#[test]
+fn damaged_images() {
+    for image in images() {
         let mut taken = 0;
         for seed in 0..6000 {
             let mut random = Random::new(seed);

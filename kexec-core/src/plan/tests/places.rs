@@ -331,3 +331,14 @@ fn a_capture_kernel_is_not_told_of_memory_that_a_driver_takes() {
         });
     }
 }
+
+/// The boot protocol takes an initrd or a command line at address 0 for none, and a purgatory reads nothing from there.
+#[test]
+fn nothing_is_placed_at_address_0() {
+    let mut inputs = Inputs::ordinary(&[(0, 0x4000_0000, RangeKind::SystemRam)]);
+    inputs.limits = Span::new(0, 0x4000_0000);
+    assert!(planned(&inputs).iter().all(|(_, start, ..)| *start >= 0x1000));
+    inputs.kernel = bzimage(&Header { relocatable: false, pref_address: 0, ..DEBIAN });
+    let refused = inputs.with(|request| Plan::new(request, &mut [0; 2048]).is_err());
+    assert!(refused);
+}

@@ -4,7 +4,7 @@ use super::tree::{Property, Token, Tree, corrupt};
 use crate::map::{MemoryMap, Range, RangeKind, Span};
 use crate::sources::paint;
 use crate::{Error, Field};
-use vmcore_format::PhysAddr;
+use vmcore_format::{PhysAddr, sort_by_key};
 
 /// How many entries of `linux,usable-memory-range` the kernel reads.
 const MAX_USABLE_RANGES: usize = 2;
@@ -74,7 +74,7 @@ fn paint_tree(tree: &Tree<'_>, map: &mut MemoryMap<'_>) -> Result<(), Error> {
 
 /// Forgets what lies outside of the usable ranges, if there are any.
 fn bound(map: &mut MemoryMap<'_>, mut usable: [Option<Span>; MAX_USABLE_RANGES]) -> Result<(), Error> {
-    usable.sort_unstable_by_key(|span| span.map_or(PhysAddr(u64::MAX), |span| span.start));
+    sort_by_key(&mut usable, |span| span.map_or(PhysAddr(u64::MAX), |span| span.start));
     let mut at = PhysAddr(0);
     for span in usable.iter().flatten() {
         map.remove(Span { start: at, end: span.start })?;

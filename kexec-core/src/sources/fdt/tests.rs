@@ -292,6 +292,18 @@ fn cut_off_or_changed_anywhere_nothing_panics_or_runs_on() {
 }
 
 #[test]
+fn every_field_with_every_extreme_is_read_or_refused() {
+    for whole in [MEMORY, CAPTURE] {
+        let (mut taken, mut refused) = (0, 0);
+        testkit::sweep(whole, 0..whole.len(), |_, blob| match read(blob) {
+            Ok(_) => taken += 1,
+            Err(_) => refused += 1,
+        });
+        assert!(taken > 1000 && refused > 1000, "{taken} {refused}");
+    }
+}
+
+#[test]
 fn a_small_table_says_what_is_enough() {
     let mut table = [Range::EMPTY; 5];
     let mut map = MemoryMap::new(&mut table);

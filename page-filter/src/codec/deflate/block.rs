@@ -116,7 +116,7 @@ fn fit(counts: &[u32], lengths: &mut [u8]) -> (Used, u32) {
     for (present, &length) in present.iter_mut().zip(lengths.iter()) {
         *present = u32::from(length);
     }
-    (Used::new(&present[..lengths.len()]), bits)
+    (Used::new(present.get(..lengths.len()).unwrap_or_default()), bits)
 }
 
 /// Writes `page` as it is, in blocks of up to 65535 bytes.

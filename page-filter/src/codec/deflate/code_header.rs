@@ -7,7 +7,7 @@
 )]
 
 use super::code_words::{CodeWord, assign};
-use super::symbols::{DISTANCES, LITERALS, SYMBOLS};
+use super::symbols::{LITERALS, SYMBOLS};
 use crate::codec::bit_writer::BitWriter;
 use crate::codec::code_lengths::{Used, code_lengths};
 
@@ -46,8 +46,11 @@ impl CodeHeader {
         // One sequence, in which runs reach from literals to distances; then zeros that no run reaches.
         let mut joined = [0xff; SYMBOLS + 8];
         joined[..LITERALS].copy_from_slice(&lengths[..LITERALS]);
-        joined[literals..literals + DISTANCES].copy_from_slice(&lengths[LITERALS..]);
-        joined[literals + distances] = 0xff;
+        let behind = joined.get_mut(literals..).unwrap_or_default();
+        behind.iter_mut().zip(&lengths[LITERALS..]).for_each(|(to, &length)| *to = length);
+        if let Some(end) = behind.get_mut(distances) {
+            *end = 0xff;
+        }
 
         let mut header = Self {
             runs: [0; SYMBOLS + SHORT],
@@ -63,7 +66,9 @@ impl CodeHeader {
         header.find_runs(&joined, &mut counts);
         header.kinds = Used::new(&counts[..KINDS]);
         let coded = code_lengths(&header.kinds, 7, &mut header.kind_lengths);
-        if let Some(last) = ORDER.iter().rposition(|&kind| header.kind_lengths[kind] > 0) {
+        if let Some(last) =
+            ORDER.iter().rposition(|&kind| header.kind_lengths.get(kind).is_some_and(|&length| length > 0))
+        {
             header.stored = header.stored.max(last + 1);
         }
         let extra: u32 = counts.iter().zip(EXTRA_BITS).map(|(&count, bits)| count * u32::from(bits)).sum();
@@ -76,7 +81,7 @@ impl CodeHeader {
         let mut at = 0;
         let end = self.literals + self.distances;
         while at < end {
-            let length = lengths[at];
+            let Some(&length) = lengths.get(at) else { return };
             let mut run = equal_at(lengths, at, length);
             at += run;
             if run + usize::from(length == 0) < SHORT {
@@ -123,13 +128,13 @@ impl CodeHeader {
     pub(super) fn write(&self, out: &mut BitWriter<'_>) -> Option<()> {
         let sizes = (self.literals - 257) | (self.distances - 1) << 5 | (self.stored - 4) << 10;
         out.put(sizes as u32, 14)?;
-        for &kind in &ORDER[..self.stored] {
-            out.put(u32::from(self.kind_lengths[kind]), 3)?;
+        for &kind in ORDER.iter().take(self.stored) {
+            out.put(u32::from(*self.kind_lengths.get(kind)?), 3)?;
         }
         let mut words = [CodeWord::default(); 32];
         assign(&self.kinds, &self.kind_lengths, &EXTRA_BITS, &mut words);
         let word = |run: u16| words[usize::from(run & 31)];
-        let (groups, rest) = self.runs[..self.runs_len].as_chunks::<4>();
+        let (groups, rest) = self.runs.get(..self.runs_len)?.as_chunks::<4>();
         for group in groups {
             // At most 14 bits each.
             for &run in group {
@@ -153,7 +158,7 @@ fn used(lengths: &[u8]) -> usize {
 /// How many lengths from `at` on are `length`.
 fn equal_at(lengths: &[u8; SYMBOLS + 8], at: usize, length: u8) -> usize {
     let mut run = 0;
-    for word in lengths[at..].as_chunks::<8>().0 {
+    for word in lengths.get(at..).unwrap_or_default().as_chunks::<8>().0 {
         let differing = u64::from_le_bytes(*word) ^ u64::from_ne_bytes([length; 8]);
         if differing != 0 {
             return run + (differing.trailing_zeros() / 8) as usize;

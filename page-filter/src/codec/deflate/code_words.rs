@@ -31,7 +31,8 @@ impl CodeWord {
 #[inline(always)]
 pub(super) fn assign(used: &Used, lengths: &[u8], extra_bits: &[u8], words: &mut [CodeWord]) -> u32 {
     let mut next = [[0u32; LANES]; 16];
-    used.for_each_symbol_in_lanes(|symbol, lane| next[usize::from(lengths[symbol] & 15)][lane] += 1);
+    let length_of = |symbol| lengths.get(symbol).map_or(0, |length| length & 15);
+    used.for_each_symbol_in_lanes(|symbol, lane| next[usize::from(length_of(symbol))][lane] += 1);
     let mut word = 0;
     for of_length in &mut next[1..] {
         word <<= 1;
@@ -41,10 +42,12 @@ pub(super) fn assign(used: &Used, lengths: &[u8], extra_bits: &[u8], words: &mut
     }
     let mut most = 0;
     used.for_each_symbol_in_lanes(|symbol, lane| {
-        let length = u32::from(lengths[symbol] & 15);
+        let length = u32::from(length_of(symbol));
         let next = &mut next[length as usize][lane];
-        let word = CodeWord::new(*next, length, extra_bits[symbol]);
-        words[symbol] = word;
+        let word = CodeWord::new(*next, length, extra_bits.get(symbol).copied().unwrap_or(0));
+        if let Some(place) = words.get_mut(symbol) {
+            *place = word;
+        }
         most = most.max(word.0);
         *next += 1;
     });

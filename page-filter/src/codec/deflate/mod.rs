@@ -10,14 +10,17 @@ mod code_header;
 
 mod block;
 
-use miniz_oxide::inflate::TINFLStatus;
-use miniz_oxide::inflate::core::{decompress, inflate_flags};
+mod inflate;
+
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
+
+pub(super) use self::inflate::Codes;
 
 use self::block::Words;
 use self::tokens::{Counts, Tokens, max_tokens};
 use super::adler32::adler32;
 use super::bit_writer::BitWriter;
+use super::cursor::Output;
 use super::sequence_finder::{Positions, Preferences, find_sequences};
 use super::{DecodeError, DecodeScratch, MAX_PAGE_LEN, PageCodec};
 
@@ -47,7 +50,7 @@ const FIXED_WORDS: usize = 5120;
 const HEADER: [u8; 2] = [0x78, 0x01];
 
 const PREFERENCES: Preferences =
-    Preferences { max_distance: 0x8000, max_distance_of_three: 0x1000, long_enough: 16, repeated: 6 };
+    Preferences { max_distance: 0x8000, max_distance_of_three: 0x1000, long_enough: 6, repeated: 7 };
 
 const FAST: Preferences =
     Preferences { max_distance: 0x8000, max_distance_of_three: 0, long_enough: 0, repeated: 5 };
@@ -104,20 +107,19 @@ impl PageCodec for Zlib {
     }
 
     fn decode(&self, src: &[u8], page: &mut [u8], scratch: &mut DecodeScratch) -> Result<(), DecodeError> {
-        const FLAGS: u32 = inflate_flags::TINFL_FLAG_PARSE_ZLIB_HEADER
-            | inflate_flags::TINFL_FLAG_USING_NON_WRAPPING_OUTPUT_BUF;
-        scratch.inflate.init();
-        let (status, taken, filled) = decompress(&mut scratch.inflate, src, page, 0, FLAGS);
-        match status {
-            TINFLStatus::Done if filled != page.len() => Err(DecodeError::WrongLength),
-            TINFLStatus::Done if taken != src.len() => Err(DecodeError::TrailingBytes),
-            TINFLStatus::Done => Ok(()),
-            TINFLStatus::HasMoreOutput => Err(DecodeError::WrongLength),
-            TINFLStatus::NeedsMoreInput | TINFLStatus::FailedCannotMakeProgress => {
-                Err(DecodeError::Truncated)
-            }
-            TINFLStatus::Adler32Mismatch => Err(DecodeError::WrongChecksum),
-            _ => Err(DecodeError::Corrupt),
+        let (&header, body) = src.split_first_chunk::<2>().ok_or(DecodeError::Truncated)?;
+        // Deflate, a window of at most 32 KiB, no dictionary.
+        let [method, flags] = header;
+        if method & 15 != 8 || method >> 4 > 7 || flags & 32 != 0 || u16::from_be_bytes(header) % 31 != 0 {
+            return Err(DecodeError::Corrupt);
         }
+        let mut out = Output::new(page);
+        let rest = inflate::blocks(body, &mut out, &mut scratch.inflate)?;
+        out.complete()?;
+        let (checksum, rest) = rest.split_first_chunk::<4>().ok_or(DecodeError::Truncated)?;
+        if adler32(page) != u32::from_be_bytes(*checksum) {
+            return Err(DecodeError::WrongChecksum);
+        }
+        if rest.is_empty() { Ok(()) } else { Err(DecodeError::TrailingBytes) }
     }
 }

@@ -54,8 +54,8 @@ impl Instructions<'_> {
 impl Sink for Instructions<'_> {
     /// The longest distance of an instruction.
     const MAX_DISTANCE: usize = 0xbfff;
-    const SKIP: usize = 11;
-    const REPEATS: bool = true;
+    const SKIP: usize = 40;
+    const REPEATED: usize = 6;
     const RECORD_ENDS: bool = false;
 
     #[inline]

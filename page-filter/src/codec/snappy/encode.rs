@@ -52,8 +52,8 @@ impl Elements<'_> {
 impl Sink for Elements<'_> {
     /// Of offsets of two bytes: no page has longer ones.
     const MAX_DISTANCE: usize = 0xffff;
-    const SKIP: usize = 8;
-    const REPEATS: bool = false;
+    const SKIP: usize = 20;
+    const REPEATED: usize = 6;
     const RECORD_ENDS: bool = true;
 
     #[inline]

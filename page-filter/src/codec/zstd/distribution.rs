@@ -115,7 +115,7 @@ impl Distribution {
             field(value, bits)?;
             left -= u32::from(share.unsigned_abs());
             if share == 0 {
-                let mut zeros = self.shares[symbol..].iter().take_while(|&&share| share == 0).count();
+                let mut zeros = self.shares.iter().skip(symbol).take_while(|&&share| share == 0).count();
                 symbol += zeros;
                 while zeros >= 3 {
                     field(3, 2)?;
@@ -143,13 +143,13 @@ impl Distribution {
 
 /// The logarithm of `number` to base 2 in units of 1/256, the fraction interpolated.
 fn log2(number: u32) -> u32 {
-    let whole = number.ilog2();
+    let whole = (number | 1).ilog2();
     (whole << 8) + ((number << 8 >> whole) & 0xff)
 }
 
 /// A value of 0 to `max`: as many bits as `max` has, or one less for the least values.
 fn value_field(value: u32, max: u32) -> (u32, u32) {
-    let bits = max.ilog2() + 1;
+    let bits = (max | 1).ilog2() + 1;
     let shorter = (1 << bits) - 1 - max;
     if value < shorter {
         (value, bits - 1)
@@ -188,7 +188,7 @@ impl ForwardBits<'_> {
 
     /// The inverse of `value_field`; `max` is at most 2^9 + 1.
     fn read_value(&mut self, max: u32) -> Result<u32, DecodeError> {
-        let bits = max.ilog2() + 1;
+        let bits = (max | 1).ilog2() + 1;
         let shorter = (1 << bits) - 1 - max;
         let low = self.peek(bits - 1)?;
         if low < shorter {

@@ -59,7 +59,7 @@ pub(super) fn find_sequences(page: &[u8], positions: &mut Positions, parts: &mut
         let distance = at - candidate;
         // The match may begin before the position that was probed.
         let back = equal_bytes_before(page, candidate, at).min(at - literals_at);
-        parts.sequence(&page[literals_at..], at - back - literals_at, length + back, distance);
+        parts.sequence(from(page, literals_at), at - back - literals_at, length + back, distance);
         at += length;
         literals_at = at;
         if let Some(word) = eight_bytes(page, at - 2) {
@@ -73,12 +73,18 @@ pub(super) fn find_sequences(page: &[u8], positions: &mut Positions, parts: &mut
             }
             replace(positions, word, at);
             length = equal + extend(page, at + 8 - distance, at + 8);
-            parts.sequence(&page[literals_at..], 8 - equal, length, distance);
+            parts.sequence(from(page, literals_at), 8 - equal, length, distance);
             at += 8 - equal + length;
             literals_at = at;
         }
     }
-    parts.rest(&page[literals_at..]);
+    parts.rest(from(page, literals_at));
+}
+
+/// The page from `at` on.
+#[inline(always)]
+fn from(page: &[u8], at: usize) -> &[u8] {
+    page.get(at..).unwrap_or_default()
 }
 
 /// How many bytes from `earlier` on equal those from `later` on; in the first eight, `differing` has the bits that differ.

@@ -24,9 +24,9 @@ pub(super) const fn symbols_of_states(distribution: &Distribution) -> [u8; MAX_S
     let used = distribution.symbols();
     let mut symbol = 0;
     while symbol < used {
-        if distribution.shares[symbol] == -1 && end > 0 {
+        if distribution.shares[symbol & (SYMBOLS - 1)] == -1 && end > 0 {
             end -= 1;
-            symbols[end] = symbol as u8;
+            symbols[end & (MAX_STATES - 1)] = symbol as u8;
         }
         symbol += 1;
     }
@@ -34,9 +34,9 @@ pub(super) const fn symbols_of_states(distribution: &Distribution) -> [u8; MAX_S
     let mut state = 0;
     let mut symbol = 0;
     while symbol < used {
-        let mut share = distribution.shares[symbol];
+        let mut share = distribution.shares[symbol & (SYMBOLS - 1)];
         while share > 0 {
-            symbols[state] = symbol as u8;
+            symbols[state & (MAX_STATES - 1)] = symbol as u8;
             state = (state + step) & (states - 1);
             // The step is odd: every state comes up once in a round, and `end` of them are free.
             while state >= end && end > 0 {
@@ -65,7 +65,9 @@ fn spread(distribution: &Distribution) -> [u8; MAX_STATES] {
         let share = share as usize;
         let mut at = end;
         loop {
-            in_order[at & (MAX_STATES - 1)..][..8].fill(symbol);
+            if let Some(eight) = in_order[at & (MAX_STATES - 1)..].first_chunk_mut::<8>() {
+                *eight = [symbol; 8];
+            }
             at += 8;
             if at >= end + share {
                 break;
@@ -75,8 +77,8 @@ fn spread(distribution: &Distribution) -> [u8; MAX_STATES] {
     }
     let mut symbols = [0; MAX_STATES];
     let step = (states >> 1) + (states >> 3) + 3;
-    for (at, &symbol) in in_order[..states].iter().enumerate() {
-        symbols[(at * step) & (states - 1)] = symbol;
+    for (at, &symbol) in in_order.iter().take(states).enumerate() {
+        symbols[(at * step) & (states - 1) & (MAX_STATES - 1)] = symbol;
     }
     symbols
 }
@@ -126,7 +128,7 @@ impl EncodeTable {
             first += share;
         }
         let symbols = spread(distribution);
-        for (&symbol, state) in symbols[..1 << log].iter().zip(1 << log..) {
+        for (&symbol, state) in symbols.iter().take(1 << log).zip(1 << log..) {
             let next = &mut next[usize::from(symbol) & (SYMBOLS - 1)];
             self.states[usize::from(*next) & (MAX_STATES - 1)] = state;
             *next += 1;

@@ -9,7 +9,7 @@
 
 use super::bit_reader::BackwardBits;
 use super::distribution::{Distribution, SYMBOLS};
-use super::fse::symbols_of_states;
+use super::fse::{MAX_STATES, symbols_of_states};
 
 /// What a state decodes to and where it goes.
 #[derive(Debug, Clone, Copy, Default)]
@@ -70,14 +70,15 @@ impl<const CELLS: usize> DecodeTable<CELLS> {
         }
         let mut state = 0;
         while state < 1 << self.log {
-            let symbol = symbols[state];
+            let symbol = symbols[state & (MAX_STATES - 1)];
             let place = symbol as usize % SYMBOLS;
             let number = if numbers[place] > 0 { numbers[place] } else { 1 };
             numbers[place] = number + 1;
             let bits = self.log.saturating_sub(number.ilog2());
             let baseline = ((number as u32) << bits).wrapping_sub(1 << self.log) as u16;
             let extra_bits = if place < codes.len() { codes[place].1 } else { 0 };
-            self.cells[state] = Cell { symbol, extra_bits, next: (bits as u16) << 12 | baseline & 0xfff };
+            self.cells[state & (CELLS - 1)] =
+                Cell { symbol, extra_bits, next: (bits as u16) << 12 | baseline & 0xfff };
             state += 1;
         }
     }

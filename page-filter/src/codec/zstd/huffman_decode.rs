@@ -58,7 +58,7 @@ impl HuffmanTable {
                     pair.copy_from_slice(&[byte >> 4, byte & 15]);
                 }
                 // An odd number leaves half a byte that says nothing.
-                weights[count] = 0;
+                weights[count & 255] = 0;
                 count
             }
             _ => self.read_weights(src.take(usize::from(header))?, &mut weights)?,
@@ -71,7 +71,7 @@ impl HuffmanTable {
         let (distribution, taken) = Distribution::read(src, MAX_BITS as usize + 1, MAX_WEIGHTS_LOG)?;
         self.weights_table.build(&distribution, &[]);
         let table = &self.weights_table;
-        let mut bits = BackwardBits::new(&src[taken..])?;
+        let mut bits = BackwardBits::new(src.get(taken..).ok_or(DecodeError::Truncated)?)?;
         // Two states take turns until bits are missing for the next state of one; then the other has the last
         // weight.
         let mut state = table.start(&mut bits);
@@ -81,14 +81,14 @@ impl HuffmanTable {
         }
         for count in 0..254 {
             let cell = table.cell(state);
-            weights[count] = cell.symbol;
+            weights[count & 255] = cell.symbol;
             // Eight states take at most 48 bits.
             if count % 8 == 0 {
                 bits.refill();
             }
             state = cell.next(&mut bits);
             if bits.overrun() {
-                weights[count + 1] = table.cell(other).symbol;
+                weights[(count + 1) & 255] = table.cell(other).symbol;
                 return Ok(count + 2);
             }
             (state, other) = (other, state);
@@ -98,38 +98,41 @@ impl HuffmanTable {
 
     /// Makes the table of `count` weights, at most 255, and of the last one, which they imply.
     fn build(&mut self, weights: &mut [u8; 256], count: usize) -> Result<(), DecodeError> {
-        if weights[..count].iter().any(|&weight| u32::from(weight) > MAX_BITS) {
+        let given = weights.get(..count).ok_or(DecodeError::Corrupt)?;
+        if given.iter().any(|&weight| u32::from(weight) > MAX_BITS) {
             return Err(DecodeError::Corrupt);
         }
         let cells_of = |weight: u8| if weight == 0 { 0 } else { 1usize << (weight - 1) };
-        let sum: usize = weights[..count].iter().map(|&weight| cells_of(weight)).sum();
+        let sum: usize = given.iter().map(|&weight| cells_of(weight)).sum();
         let log = sum.checked_ilog2().ok_or(DecodeError::Corrupt)? + 1;
         let missing = (1 << log) - sum;
         if log > MAX_BITS || !missing.is_power_of_two() {
             return Err(DecodeError::Corrupt);
         }
-        weights[count] = missing.ilog2() as u8 + 1;
+        weights[count & 255] = (missing | 1).ilog2() as u8 + 1;
+        let weights = weights.get(..=count).ok_or(DecodeError::Corrupt)?;
         // The longest words have weight 1.
-        if !weights[..=count].contains(&1) {
+        if !weights.contains(&1) {
             return Err(DecodeError::Corrupt);
         }
 
         // The symbols of the least weight, that is of the longest words, come first.
-        let mut counts = [0usize; MAX_BITS as usize + 2];
-        for &weight in &weights[..=count] {
-            counts[usize::from(weight)] += 1;
+        let mut counts = [0usize; 16];
+        for &weight in weights {
+            counts[usize::from(weight & 15)] += 1;
         }
-        let mut next = [0usize; MAX_BITS as usize + 2];
+        let mut next = [0usize; 16];
         for weight in 1..=MAX_BITS as u8 {
             let place = usize::from(weight);
             next[place + 1] = next[place] + counts[place] * cells_of(weight);
         }
-        for (symbol, &weight) in weights[..=count].iter().enumerate().filter(|&(_, &weight)| weight > 0) {
-            let start = next[usize::from(weight)];
+        for (symbol, &weight) in weights.iter().enumerate().filter(|&(_, &weight)| weight > 0) {
+            let start = next[usize::from(weight & 15)];
             let end = start + cells_of(weight);
             let bits = log as u8 + 1 - weight;
-            self.cells[start..end].fill(Cell { symbol: symbol as u8, bits });
-            next[usize::from(weight)] = end;
+            let cells = self.cells.get_mut(start..end).ok_or(DecodeError::Corrupt)?;
+            cells.fill(Cell { symbol: symbol as u8, bits });
+            next[usize::from(weight & 15)] = end;
         }
         self.log = log;
         self.known = true;

@@ -47,27 +47,26 @@ impl HuffmanCode {
         let bits = code_lengths(&used, MAX_BITS, &mut self.lengths);
         let mut of_length = [0u16; 16];
         for symbol in used.symbols() {
-            of_length[usize::from(self.lengths[symbol]) & 15] += 1;
+            of_length[usize::from(self.lengths[symbol & 255]) & 15] += 1;
         }
         let longest = of_length.iter().rposition(|&count| count > 0)? as u8;
         self.assign(&used, &of_length);
         // The last symbol's weight is implied.
-        let last = used.symbols().next_back()?;
+        let last = used.symbols().next_back()? & 255;
         let mut counts = [0; SYMBOLS];
-        for (count, &of_length) in
-            counts[1..].iter_mut().zip(of_length[1..=usize::from(longest)].iter().rev())
-        {
+        let lengths = of_length.get(1..=usize::from(longest))?;
+        for (count, &of_length) in counts[1..].iter_mut().zip(lengths.iter().rev()) {
             *count = u32::from(of_length);
         }
         counts[usize::from(longest + 1 - self.lengths[last]) & 15] -= 1;
         counts[0] = (last + 1 - used.len()) as u32;
         let weights = self.lengths.map(|length| if length == 0 { 0 } else { longest + 1 - length });
-        self.description_len = self.describe(&weights[..last], &counts)? as u32;
+        self.description_len = self.describe(weights.get(..last)?, &counts)? as u32;
         Some(self.description_len as usize + bits.div_ceil(8) as usize)
     }
 
     pub(super) fn description(&self) -> &[u8] {
-        &self.description[..self.description_len as usize]
+        self.description.get(..self.description_len as usize).unwrap_or_default()
     }
 
     /// Gives each symbol its word: the longest words are the lowest numbers, equally long ones are in the
@@ -80,9 +79,9 @@ impl HuffmanCode {
             word = (word + count) >> 1;
         }
         for symbol in used.symbols() {
-            let length = self.lengths[symbol];
+            let length = self.lengths[symbol & 255];
             let next = &mut next[usize::from(length & 15)];
-            self.words[symbol] = *next << 4 | u16::from(length);
+            self.words[symbol & 255] = *next << 4 | u16::from(length);
             *next += 1;
         }
     }
@@ -102,7 +101,8 @@ impl HuffmanCode {
         }
         self.description[0] = 127 + weights.len() as u8;
         for (byte, pair) in self.description[1..].iter_mut().zip(weights.chunks(2)) {
-            *byte = pair[0] << 4 | pair.get(1).copied().unwrap_or(0);
+            let weight = |place| pair.get(place).copied().unwrap_or(0);
+            *byte = weight(0) << 4 | weight(1);
         }
         Some(1 + plain)
     }

@@ -94,7 +94,7 @@ impl Codes {
         }
         let total: u32 = self.counts.iter().sum();
         // As fine as the numbers are worth: some four occurrences for each state.
-        let log = (total.max(4).ilog2() - 2).clamp(MIN_LOG, kind.max_log).max(distinct.ilog2() + 1);
+        let log = (total.max(4).ilog2() - 2).max(MIN_LOG).min(kind.max_log).max(distinct.ilog2() + 1);
         let distribution = Distribution::fit(&self.counts, log);
         let mut stored = [0; SYMBOLS];
         let mut bits = BitWriter::new(&mut stored);
@@ -108,7 +108,7 @@ impl Codes {
             self.table.build(&kind.predefined);
             return Some(0);
         }
-        out.extend(&stored[..len])?;
+        out.extend(stored.get(..len)?)?;
         self.table.build(&distribution);
         Some(2)
     }

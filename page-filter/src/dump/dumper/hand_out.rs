@@ -6,8 +6,8 @@ use vmcore_format::{Pfn, WriteAt};
 
 use super::{Dumper, Next, Round, Stage, Writer};
 use crate::bits;
-use crate::dump::extent::Extent;
-use crate::dump::{CHUNK_FRAMES, Chunk, Error, Phase, Split, window};
+use crate::dump::extent::{Extent, Extents};
+use crate::dump::{CHUNK_FRAMES, Chunk, Error, Phase, window};
 use crate::judge::Carry;
 
 /// The frames that parts of a split set share out as one: crash 8.0.2 takes the pages of a part that begins inside such
@@ -18,11 +18,13 @@ impl Dumper<'_> {
     /// Memory was gone through once.
     pub(super) fn end_round(&mut self, out: &mut dyn WriteAt) -> Result<Next, Error> {
         self.round = match self.round {
-            Round::KnownBitmap => Round::KeptBitmap,
-            Round::KeptBitmap => Round::Pages,
-            Round::Pages if !out.can_rewrite() && self.is_uncommitted() => return Ok(Next::Wait),
+            Round::KnownBitmap if self.knows_pages_first(out) => Round::KeptBitmap,
+            Round::KnownBitmap | Round::KeptBitmap | Round::Segments => {
+                self.begin_pages(out)?;
+                Round::Pages
+            }
             Round::Pages => {
-                self.end_write(out)?;
+                self.phase = Phase::Written;
                 return Ok(Next::Again(self.progress()));
             }
         };
@@ -31,48 +33,90 @@ impl Dumper<'_> {
         Ok(Next::Again(self.progress()))
     }
 
-    /// All was handed out.
-    fn end_write(&mut self, out: &mut dyn WriteAt) -> Result<(), Error> {
+    /// Whether it is known which pages there will be before the first of them is written: where that costs nothing, and
+    /// where it must be.
+    fn knows_pages_first(&self, out: &mut dyn WriteAt) -> bool {
+        self.frames.whole() || !out.can_rewrite() || self.report.options.split.is_some()
+    }
+
+    /// All that stands before the pages is known.
+    fn begin_pages(&mut self, out: &mut dyn WriteAt) -> Result<(), Error> {
         let ended = self.extents.finish();
         self.write_segments(ended, out)?;
-        let end = Pfn(self.frames.end());
-        let pfns = self.report.options.split.map(|split| self.part_pfns(split, end));
-        if let (Writer::Kdump(writer), Some(pfns)) = (&mut self.writer, pfns) {
-            writer.set_pfns(pfns);
+        self.loads.rewind();
+        self.extents = Extents::default();
+        let pfns = self.report.options.split.map(|_| self.part_pfns());
+        let here = if pfns.is_some() { self.here } else { self.report.kept };
+        match &mut self.writer {
+            Writer::Kdump(writer) => writer.begin_pages(pfns, here, self.report.level, out),
+            Writer::Elf(writer) => writer.begin_pages(out),
+            Writer::Waiting(..) | Writer::Gone => Ok(()),
         }
-        self.phase = Phase::Written;
-        Ok(())
     }
 
-    /// Whether chunks are handed out that are not committed.
-    fn is_uncommitted(&self) -> bool {
-        self.committed != self.handed_out
-    }
-
-    /// Writes what this round writes of the bitmaps of a slice.
-    pub(super) fn write_bitmaps(&mut self, out: &mut dyn WriteAt) -> Result<(), Error> {
+    /// Writes what this round writes of the tables of a slice.
+    pub(super) fn write_tables(&mut self, out: &mut dyn WriteAt) -> Result<(), Error> {
         let slice = self.frames.slice();
-        let (is_file, round) = (out.can_rewrite(), self.round);
+        let comes_late = self.round == Round::Pages && !self.knows_pages_first(out);
         if let Writer::Kdump(writer) = &mut self.writer {
-            if is_file || round == Round::KnownBitmap {
+            if self.round == Round::KnownBitmap {
                 writer.known_bitmap(&self.frames, out)?;
             }
-            if is_file || round == Round::KeptBitmap {
+            if self.round == Round::KeptBitmap || comes_late {
                 writer.kept_bitmap(&self.frames, out)?;
             }
-            if is_file {
-                writer.end_bitmaps(out)?;
-            }
+        }
+        match self.round {
+            Round::KeptBitmap if self.report.options.split.is_some() => self.share_out(),
+            Round::Segments => self.write_slice_segments(out)?,
+            _ => {}
         }
         self.stage =
-            if round == Round::Pages { Stage::HandOut(slice.start) } else { Stage::Select(slice.end) };
+            if self.round == Round::Pages { Stage::HandOut(slice.start) } else { Stage::Select(slice.end) };
         Ok(())
     }
 
-    /// The frames of this part of a split set, of those below `end`.
-    pub(super) fn part_pfns(&self, split: Split, end: Pfn) -> Range<Pfn> {
-        let start = if split.part == 0 { Pfn(0) } else { self.pfns.start };
-        start..self.pfns.end.min(end)
+    /// The frames of this part of a split set. The part that has the first page begins at frame 0, and so does the first
+    /// part of a machine without pages.
+    fn part_pfns(&self) -> Range<Pfn> {
+        let none = self.report.kept == 0 && self.part.start == 0;
+        let is_first = none && self.report.options.split.is_some_and(|split| split.part == 0);
+        let start = if self.part.contains(&0) || is_first { Pfn(0) } else { self.pfns.start };
+        start..self.pfns.end
+    }
+
+    /// Finds which frames of the slice this part of a split set takes: whole blocks, by the rank of their first page.
+    fn share_out(&mut self) {
+        let slice = self.frames.slice();
+        let mut at = slice.start;
+        while let Some(next) = self.frames.next_kept(at) {
+            let first = next & !SPLIT_FRAMES.wrapping_sub(1);
+            let block = first.saturating_sub(slice.start);
+            let kept = bits::count(self.frames.kept(), block..block.saturating_add(SPLIT_FRAMES));
+            let is_before = self.here == 0;
+            if self.part.contains(&self.rank) {
+                self.here = self.here.saturating_add(kept);
+                if is_before {
+                    self.pfns.start = Pfn(first);
+                }
+            } else if !is_before && self.rank >= self.part.end && self.pfns.end.0 >= self.frames.end() {
+                self.pfns.end = Pfn(first);
+            }
+            self.rank = self.rank.saturating_add(kept);
+            at = first.saturating_add(SPLIT_FRAMES);
+        }
+    }
+
+    /// Writes the program headers of the segments that end in the slice.
+    fn write_slice_segments(&mut self, out: &mut dyn WriteAt) -> Result<(), Error> {
+        let mut at = self.frames.slice().start;
+        while let Some(run) = self.frames.next_run(at) {
+            at = run.frames.end.0;
+            let ended =
+                if run.kept { self.extents.keep(run.frames) } else { self.extents.exclude(run.frames) };
+            self.write_segments(ended, out)?;
+        }
+        Ok(())
     }
 
     pub(super) fn write_segments(
@@ -90,61 +134,29 @@ impl Dumper<'_> {
 
     /// The next pages of the slice that this output takes, as many as a chunk holds.
     pub(super) fn hand_out(&mut self, from: u64) -> Next {
-        let split = self.report.options.split.is_some();
-        let span = if split { SPLIT_FRAMES } else { CHUNK_FRAMES };
-        let mut at = from;
-        while let Some(next) = self.frames.next_kept(at) {
-            let (first, mut pages) = self.frames.window(next);
-            if split && next >= self.decided {
-                self.decide(first);
-            }
-            let most = if self.takes { self.params.chunk_pages } else { usize::MAX };
-            let end = self.frames.slice().end.saturating_sub(first).min(span);
-            window::truncate(&mut pages, u64::try_from(most).unwrap_or(u64::MAX), end);
-            let last = window::ones(pages).last().unwrap_or(0);
-            at = first.saturating_add(last).saturating_add(1);
-            self.rank = self.rank.saturating_add(bits::count(&pages, 0..CHUNK_FRAMES));
-            if self.takes {
-                self.stage = Stage::HandOut(at);
-                let chunk = Chunk { sequence: self.handed_out, first: Pfn(first), pages, position: 0 };
-                return Next::Chunk(chunk);
-            }
-        }
-        self.stage = Stage::Select(self.frames.slice().end);
-        Next::Again(self.progress())
+        let pfns = if self.report.options.split.is_some() { self.part_pfns() } else { self.pfns.clone() };
+        let limit = self.frames.slice().end.min(pfns.end.0);
+        let next = self.frames.next_kept(from.max(pfns.start.0)).filter(|&next| next < limit);
+        let Some(next) = next else {
+            self.stage = Stage::Select(self.frames.slice().end);
+            return Next::Again(self.progress());
+        };
+        let (first, mut pages) = self.frames.window(next);
+        let end = limit.saturating_sub(first).min(CHUNK_FRAMES);
+        window::truncate(&mut pages, u64::try_from(self.params.chunk_pages).unwrap_or(u64::MAX), end);
+        let last = window::ones(pages).last().unwrap_or(0);
+        self.stage = Stage::HandOut(first.saturating_add(last).saturating_add(1));
+        Next::Chunk(Chunk { sequence: self.handed_out, first: Pfn(first), pages, position: 0 })
     }
 
-    /// Decides whether this part of a split set takes the frames from `first` on: if the rank of the next page to be
-    /// kept is in its share.
-    fn decide(&mut self, first: u64) {
-        let takes = self.part.contains(&self.rank);
-        match (self.takes, takes) {
-            (false, true) => self.pfns.start = Pfn(first),
-            (true, false) => self.pfns.end = Pfn(first),
-            _ => {}
-        }
-        self.takes = takes;
-        self.decided = first.saturating_add(SPLIT_FRAMES);
-    }
-
-    /// The next pages of the slice that stand together in one segment, as many as a chunk holds. Program headers of the
-    /// segments that end before them are written, on a stream after all pages of those.
-    pub(super) fn hand_out_extent(&mut self, from: u64, out: &mut dyn WriteAt) -> Result<Next, Error> {
-        let is_stream = !out.can_rewrite();
+    /// The next pages of the slice that stand together in one segment, as many as a chunk holds.
+    pub(super) fn hand_out_extent(&mut self, from: u64) -> Next {
         let mut at = from;
         let mut chunk: Option<Chunk> = None;
         while let Some(run) = self.frames.next_run(at) {
             let (start, end) = (run.frames.start, run.frames.end);
-            if is_stream
-                && (chunk.is_some() || self.is_uncommitted())
-                && self.extents.ends_before(start, run.kept)
-            {
-                self.stage = Stage::HandOut(start.0);
-                return Ok(chunk.map_or(Next::Wait, Next::Chunk));
-            }
             if !run.kept {
-                let ended = self.extents.exclude(run.frames);
-                self.write_segments(ended, out)?;
+                self.extents.exclude(run.frames);
                 at = end.0;
                 continue;
             }
@@ -154,10 +166,9 @@ impl Dumper<'_> {
             let end = Pfn(end.0.min(first.saturating_add(CHUNK_FRAMES)).min(room));
             if end <= start || (chunk.is_some() && !self.extents.joins(start)) {
                 self.stage = Stage::HandOut(start.0);
-                return Ok(self.chunk_or_again(chunk));
+                return self.chunk_or_again(chunk);
             }
-            let ended = self.extents.keep(start..end);
-            self.write_segments(ended, out)?;
+            self.extents.keep(start..end);
             let position = self.extents.position(start);
             let chunk = chunk.get_or_insert(Chunk {
                 sequence: self.handed_out,
@@ -169,7 +180,7 @@ impl Dumper<'_> {
             at = end.0;
         }
         self.stage = Stage::Select(self.frames.slice().end);
-        Ok(self.chunk_or_again(chunk))
+        self.chunk_or_again(chunk)
     }
 
     fn chunk_or_again(&self, chunk: Option<Chunk>) -> Next {

@@ -2,14 +2,16 @@
 
 use core::mem;
 
-use vmcore_format::{Pfn, WriteAt};
+use vmcore_format::kdump::UtsName;
+use vmcore_format::{Field, Pfn, WriteAt};
 
-use super::{Dumper, Pass, Round, Stage, Writer};
+use super::{Dumper, MOST_KNOWN, Pass, Round, Stage, Writer};
 use crate::dump::elf::ElfWriter;
+use crate::dump::eraseinfo::EraseInfo;
 use crate::dump::extent::{Extent, Extents};
 use crate::dump::kdump::KdumpWriter;
 use crate::dump::span::{Room, scan};
-use crate::dump::{Error, Format, Phase, Scanned, Span, Split};
+use crate::dump::{Error, Format, Phase, Reason, Scanned, Span, Split};
 use crate::judge::Carry;
 use crate::sanity::Findings;
 use crate::{Level, PhysMemory};
@@ -34,6 +36,7 @@ impl Dumper<'_> {
     /// The span after those that were handed out. Holes take no time, however large they are.
     pub(super) fn next_span(&mut self, memory: &mut dyn PhysMemory) -> Result<Option<Span>, Error> {
         let end = self.frames.end();
+        self.check_known(memory)?;
         let first = if self.pass.next < end { self.after_hole(self.pass.next, memory)? } else { end };
         let most = self.scan_params.span_frames().min(self.frames.room());
         let last = first.saturating_add(most.saturating_sub(first.checked_rem(most).unwrap_or(0)));
@@ -43,10 +46,19 @@ impl Dumper<'_> {
             sequence: self.pass.handed_out,
             first,
             end: self.pass.next,
-            filtered: self.kernel.is_some(),
+            filtered: self.filters(),
             carry,
         };
         Ok((first < end).then_some(span))
+    }
+
+    /// Refuses more memory than a machine can have, before it is gone through.
+    fn check_known(&self, memory: &mut dyn PhysMemory) -> Result<(), Error> {
+        let next = memory.next_known(Pfn(self.pass.next)).map_err(Error::Frames)?;
+        let frames = next.map_or(0, |run| run.end.0.min(self.frames.end()).saturating_sub(run.start.0));
+        let value = self.report.known.saturating_add(frames);
+        let too_many = Error::Unsupported { field: Field::MaxMapnr, value };
+        if value > MOST_KNOWN { Err(too_many) } else { Ok(()) }
     }
 
     /// Takes in the bitmaps of a span that was scanned elsewhere.
@@ -66,8 +78,10 @@ impl Dumper<'_> {
         let foreseen = scanned.judged.is_none_or(|(assumed, _)| assumed.at(span.first) == left);
         let scanned = if foreseen {
             let (known, kept) = self.frames.bitmaps_mut();
-            known.copy_from_slice(words.0);
-            kept.copy_from_slice(words.1);
+            for (to, from) in [(known, words.0), (kept, words.1)] {
+                let to = to.get_mut(..from.len()).ok_or(Error::BufferTooSmall { needed })?;
+                to.copy_from_slice(from);
+            }
             *scanned
         } else {
             self.scan_here(&Span { carry: Some(left), ..*span }, memory)?
@@ -84,10 +98,16 @@ impl Dumper<'_> {
     }
 
     /// Finds which frames of a slice are to be written, unless that is remembered.
-    pub(super) fn select(&mut self, start: u64, memory: &mut dyn PhysMemory) -> Result<(), Error> {
-        // A bitmap is written of holes, too; segments are not.
+    pub(super) fn select(
+        &mut self,
+        start: u64,
+        memory: &mut dyn PhysMemory,
+        out: &dyn WriteAt,
+    ) -> Result<(), Error> {
+        // A bitmap has holes, too, and the output may have to be told; segments have none.
         let elf = self.report.options.format == Format::Elf;
-        let start = if elf { self.after_hole(start, memory)? } else { start };
+        let skips = elf || out.starts_as_zeros();
+        let start = if skips { self.after_hole(start, memory)? } else { start };
         let most = if elf { self.scan_params.span_frames() } else { u64::MAX };
         self.frames.go_to(start, most);
         self.stage = Stage::Ready;
@@ -96,8 +116,7 @@ impl Dumper<'_> {
         }
         let slice = self.frames.slice();
         let carry = Some(self.pass.carry);
-        let span =
-            Span { sequence: 0, first: slice.start, end: slice.end, filtered: self.kernel.is_some(), carry };
+        let span = Span { sequence: 0, first: slice.start, end: slice.end, filtered: self.filters(), carry };
         let scanned = self.scan_here(&span, memory)?;
         self.pass.carry = scanned.judged.map_or(Carry::NONE, |(_, judged)| judged.carry);
         Ok(())
@@ -159,11 +178,10 @@ impl Dumper<'_> {
         self.extents = Extents::default();
         self.stage = Stage::Select(0);
         if doubted {
-            self.kernel = None;
             self.segments = 0;
             return Ok(());
         }
-        if let Some(names) = self.kernel.as_deref_mut().and_then(|kernel| kernel.utsname(memory)) {
+        if let Some(names) = self.names(memory) {
             self.source.utsname = names;
         }
         let kept = self.report.kept;
@@ -174,25 +192,49 @@ impl Dumper<'_> {
         let Writer::Waiting(tables, data) = mem::replace(&mut self.writer, Writer::Gone) else {
             return Err(Error::OutOfOrder { expected: 0 });
         };
+        let erased = EraseInfo::new(&self.source, self.params.redaction)?;
         let options = &self.report.options;
         self.writer = match options.format {
             Format::Kdump => {
-                if !out.can_rewrite() {
-                    self.round = Round::KnownBitmap;
-                }
+                self.round = Round::KnownBitmap;
                 let level = self.report.level;
-                let pages = (kept, self.part.end.saturating_sub(self.part.start));
-                Writer::Kdump(KdumpWriter::begin(&self.source, options, level, pages, (tables, data), out)?)
+                Writer::Kdump(KdumpWriter::begin(
+                    &self.source,
+                    options,
+                    level,
+                    kept,
+                    &erased,
+                    (tables, data),
+                    out,
+                )?)
             }
-            Format::Elf => Writer::Elf(ElfWriter::begin(&self.source, self.segments, (tables, data), out)?),
+            Format::Elf => {
+                self.round = Round::Segments;
+                Writer::Elf(ElfWriter::begin(&self.source, self.segments, &erased, (tables, data), out)?)
+            }
         };
         self.phase = Phase::Write;
         Ok(())
     }
 
+    /// Whether pages are told apart: there is a kernel, and it is not in doubt.
+    fn filters(&self) -> bool {
+        self.kernel.is_some() && self.report.more_kept != Some(Reason::Doubt)
+    }
+
+    /// The kernel's names for the header, as the dump shows them.
+    fn names(&mut self, memory: &mut dyn PhysMemory) -> Option<UtsName> {
+        let kernel = self.kernel.as_deref_mut()?;
+        let at = kernel.names_at()?;
+        let mut bytes = [0; UtsName::LEN];
+        kernel.read_virt(memory, at, &mut bytes).ok()?;
+        self.params.redaction.hide_virt(kernel, memory, at, &mut bytes);
+        Some(UtsName::from_bytes(bytes))
+    }
+
     /// Whether what the filter found cannot be true. Then all is counted once more, without it.
     fn doubts(&mut self) -> bool {
-        let Some(kernel) = &self.kernel else { return false };
+        let Some(kernel) = self.kernel.as_deref().filter(|_| self.filters()) else { return false };
         let whole = self.source.left_out.difference(Level::ZERO).is_empty() && !self.source.incomplete;
         let level = self.scan_params.level;
         let findings = Findings::new(kernel, level, &self.report.counts, whole, self.pass.witness);

@@ -27,15 +27,12 @@ fn a_vmcore_says_what_readelf_and_its_text_say() {
     assert_eq!(source.crash_time, info.crash_time().unwrap());
     // The text is where the source says in the bytes of the notes, however they are read.
     for piece in [1, 7, 1000, 8192] {
-        let (mut notes, mut bytes, mut at) = (vec![], vec![0; piece], 0);
-        loop {
-            let len = source.notes.read(at, &mut bytes).unwrap();
-            if len == 0 {
-                break;
-            }
-            notes.extend_from_slice(&bytes[..len]);
-            at += len as u64;
-        }
+        let (mut notes, mut bytes) = (vec![], vec![0; piece]);
+        let mut put = |piece: &[u8]| {
+            notes.extend_from_slice(piece);
+            Ok::<_, Error>(())
+        };
+        source.notes.for_each(&mut bytes, &mut put).unwrap();
         assert_eq!(notes.len() as u64, source.notes.size().unwrap());
         assert_eq!(notes[source.vmcoreinfo_offset as usize..][..info.text().len()], *info.text());
     }

@@ -16,16 +16,6 @@ fn phdrs(file: &File) -> Vec<Phdr> {
         .collect()
 }
 
-/// The pages of a file's segments: frame and where its data stand.
-pub(super) fn pages(file: &File) -> Vec<(u64, u64)> {
-    let loads = phdrs(file).into_iter().filter(|phdr| phdr.0 == 1);
-    loads
-        .flat_map(|(_, offset, _, paddr, filesz, _)| {
-            (0..filesz / PAGE).map(move |page| (paddr / PAGE + page, offset + page * PAGE))
-        })
-        .collect()
-}
-
 fn load(p_vaddr: u64, p_paddr: u64, p_memsz: u64) -> ProgramHeader {
     ProgramHeader {
         p_type: 1,

@@ -22,15 +22,6 @@ fn desc(file: &File, blocks: u32, rank: usize) -> (u64, u32, u32) {
     (file.u64(at), file.u32(at + 8), file.u32(at + 12))
 }
 
-/// The kept pages of a file without level 1 and `end` frames: frame and where its data stand. Lost ones are not among them.
-pub(super) fn pages(file: &File, end: u64) -> Vec<(u64, u64)> {
-    let kept = (0..end).filter(|&pfn| bit(file, bitmap_2(1), pfn));
-    kept.enumerate()
-        .map(|(rank, pfn)| (pfn, desc(file, 1, rank).0))
-        .filter(|(_, offset)| *offset > 0)
-        .collect()
-}
-
 /// Where the descriptors of a file of `end` frames end.
 pub(super) fn descs_end(file: &File, end: u64) -> u64 {
     let kept = (0..end).filter(|&pfn| bit(file, bitmap_2(1), pfn)).count();

@@ -1,0 +1,247 @@
+//! The same bytes everywhere: whatever the workspace, the number of chunks under way, the host's byte order and word size.
+//!
+//! The checksums are regression values, not expected ones: what the files hold was judged by libkdumpfile, which inflates their
+//! pages with zlib, LZO, snappy and Zstandard in C, and is compared with the machine itself here and in `dump`. A change of an
+//! encoder changes them; a failure prints the table as it would have to be.
+
+use std::collections::VecDeque;
+use std::fmt::Write as _;
+
+use crate::files::{Opened, Out, with_opened};
+use page_filter::dump::{Dumper, Format, Next, Options, Phase, SPAN_WORDS, encode_chunk};
+use page_filter::{Level, PhysMemory};
+use testkit::{Arch, Era, FlattenOptions, Machine, MemModel, flatten};
+use vmcore_format::flattened::Writer;
+use vmcore_format::kdump::Compression;
+use vmcore_format::{ReadAt, WriteAt};
+
+const CODECS: [Compression; 5] =
+    [Compression::Raw, Compression::Zlib, Compression::Lzo, Compression::Snappy, Compression::Zstd];
+
+/// The size of each dump in bytes, and the FNV-1a sum (64 bits) of its bytes.
+const GOLDENS: &[(&str, usize, u64)] = &[
+    ("x86_64 kdump Raw 0", 7757864, 0x55c0c0869a69a1a2),
+    ("x86_64 kdump Zlib 0", 1498763, 0xfe5f5b2d196cc8a7),
+    ("x86_64 kdump Lzo 0", 2819780, 0xfbc16c77262ddd6b),
+    ("x86_64 kdump Snappy 0", 1179000, 0x2edcdb005eec2abb),
+    ("x86_64 kdump Zstd 0", 1160310, 0x82689b9249f7599f),
+    ("x86_64 ELF 0", 7995392, 0x264a70014e505e8c),
+    ("x86_64 kdump Raw 1", 6783016, 0x17320102345f0c63),
+    ("x86_64 stream kdump Raw 1", 6793960, 0x86c345d01b8c1506),
+    ("x86_64 kdump Zlib 1", 1496645, 0xe1243baec52f70ce),
+    ("x86_64 stream kdump Zlib 1", 1502421, 0x920d3612d8e7501e),
+    ("x86_64 kdump Lzo 1", 2818140, 0xd8ad76406e7de8d0),
+    ("x86_64 stream kdump Lzo 1", 2825212, 0xe061c6b15627b519),
+    ("x86_64 kdump Snappy 1", 1136252, 0xa43277dea77ae69d),
+    ("x86_64 stream kdump Snappy 1", 1141676, 0x10ada848725d1005),
+    ("x86_64 kdump Zstd 1", 1161777, 0x892cb5852fe7ef6a),
+    ("x86_64 stream kdump Zstd 1", 1167233, 0x1a42740678f87e4b),
+    ("x86_64 ELF 1", 7991296, 0x26782757131734b8),
+    ("x86_64 stream ELF 1", 8003264, 0x0fe8a0366c7adf20),
+    ("x86_64 kdump Raw 31", 3648672, 0x4db7aba5594f76da),
+    ("x86_64 kdump Zlib 31", 797664, 0xa9ade9f41fa3ae47),
+    ("x86_64 kdump Lzo 31", 1498381, 0x8f956d450757f445),
+    ("x86_64 kdump Snappy 31", 613564, 0x4cef0b444b733965),
+    ("x86_64 kdump Zstd 31", 621289, 0xb0e5691d599b4bc5),
+    ("x86_64 ELF 31", 7991296, 0x34b73e19c1e2d399),
+    ("x86_64 kdump fast Zlib 31", 799448, 0xfd2539aafff45afb),
+    ("s390x kdump Raw 0", 4362984, 0x998b8f12f0e68f4c),
+    ("s390x kdump Zlib 0", 886027, 0xfec7c733d179cb2b),
+    ("s390x kdump Lzo 0", 1662512, 0x3571d2c710491fd5),
+    ("s390x kdump Snappy 0", 688560, 0xf94d0d88d161bd55),
+    ("s390x kdump Zstd 0", 687793, 0xc7146a4aad97aaf5),
+    ("s390x ELF 0", 4325376, 0xb92fcc8203beeb62),
+    ("s390x kdump Raw 1", 3990248, 0xa062c979b34fe6e5),
+    ("s390x stream kdump Raw 1", 3998408, 0x78be0bc268d0ff9b),
+    ("s390x kdump Zlib 1", 887731, 0xbf959fcbc73b76f2),
+    ("s390x stream kdump Zlib 1", 892867, 0x9a911c298c1543f9),
+    ("s390x kdump Lzo 1", 1664400, 0xafdef64696d29b17),
+    ("s390x stream kdump Lzo 1", 1670304, 0x2a1480b40310b785),
+    ("s390x kdump Snappy 1", 674624, 0xe17f7b1f71557704),
+    ("s390x stream kdump Snappy 1", 679552, 0x8d12d7d2c9d78934),
+    ("s390x kdump Zstd 1", 690877, 0xec961af00fa0f538),
+    ("s390x stream kdump Zstd 1", 695821, 0x505182ab9d170bca),
+    ("s390x ELF 1", 4321280, 0xcf41b1a0c51d7f67),
+    ("s390x stream ELF 1", 4329664, 0xb6fc84b0906f5d0b),
+    ("s390x kdump Raw 31", 3990248, 0xa062c979b34fe6e5),
+    ("s390x kdump Zlib 31", 887731, 0xbf959fcbc73b76f2),
+    ("s390x kdump Lzo 31", 1664400, 0xafdef64696d29b17),
+    ("s390x kdump Snappy 31", 674624, 0xe17f7b1f71557704),
+    ("s390x kdump Zstd 31", 690877, 0xec961af00fa0f538),
+    ("s390x ELF 31", 4321280, 0xcf41b1a0c51d7f67),
+    ("s390x kdump fast Zlib 31", 889969, 0xb6e93f29d2616352),
+];
+
+/// A machine of every kind of page: 8 MiB of x86_64, and as little of big-endian s390x.
+fn machines() -> [(&'static str, Machine); 2] {
+    let ranges = [(0x1000, 0x9_f800), (0x10_0000, 0x80_0000)];
+    let x86_64 = Machine::x86_64(Era::V6_12).model(MemModel::Vmemmap { huge: false, optimised: false });
+    [("x86_64", x86_64.ranges(&ranges).build()), ("s390x", Machine::tiny(Arch::S390x).build())]
+}
+
+fn fnv(bytes: &[u8]) -> u64 {
+    bytes
+        .iter()
+        .fold(0xcbf2_9ce4_8422_2325, |sum, byte| (sum ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3))
+}
+
+/// Each format, codec and level that has a golden.
+fn all_options() -> Vec<(String, Options)> {
+    let mut all = Vec::new();
+    for level in [0, 1, 31] {
+        let level = Level::from_bits(level).unwrap();
+        for compression in CODECS {
+            let options = Options { level, compression, format: Format::Kdump, ..Options::default() };
+            all.push((format!("kdump {compression:?} {}", level.bits()), options));
+        }
+        let options = Options { level, format: Format::Elf, ..Options::default() };
+        all.push((format!("ELF {}", level.bits()), options));
+    }
+    let fast =
+        Options { level: Level::all(), compression: Compression::Zlib, fast: true, ..Options::default() };
+    all.push(("kdump fast Zlib 31".to_owned(), fast));
+    all
+}
+
+/// How a dump is driven.
+#[derive(Debug, Clone, Copy)]
+struct Drive {
+    /// The workspace, in words.
+    words: usize,
+    /// Chunks handed out before the first of them is committed.
+    chunks: usize,
+    /// Spans of the first pass handed out before the first of them is committed; none for a pass by the dumper itself.
+    spans: usize,
+}
+
+const KIB: usize = 1 << 7;
+const PLAIN: Drive = Drive { words: 1024 * KIB, chunks: 1, spans: 0 };
+
+/// Runs `dumper` to its end as several threads would, whose results come in as late as `drive` allows.
+fn drive(mut dumper: Dumper<'_>, memory: &mut dyn PhysMemory, out: &mut dyn WriteAt, drive: Drive) {
+    while drive.spans > 0 && dumper.progress().phase == Phase::Scan {
+        let mut scanner = dumper.scanner();
+        let mut spans = VecDeque::new();
+        loop {
+            let next = dumper.next_scan(memory).unwrap();
+            let none = next.is_none();
+            if let Some(span) = next {
+                let mut words = vec![7; SPAN_WORDS];
+                let mut scratch = vec![7; scanner.scratch_len()];
+                let scanned = scanner.scan(&span, memory, &mut words, &mut scratch).unwrap();
+                spans.push_back((span, scanned, words));
+            }
+            while spans.len() > if none { 0 } else { drive.spans } {
+                let (span, scanned, words) = spans.pop_front().unwrap();
+                dumper.commit_scan(&span, &scanned, &words, memory).unwrap();
+            }
+            if none {
+                break;
+            }
+        }
+        dumper.next_chunk(memory, out).unwrap();
+    }
+    let params = dumper.params();
+    let mut under_way = VecDeque::new();
+    loop {
+        let next = dumper.next_chunk(memory, out).unwrap();
+        if let Next::Chunk(chunk) = next {
+            let mut scratch = vec![7; params.scratch_words()];
+            let mut bytes = vec![7; params.out_bytes()];
+            let encoded = encode_chunk(&params, &chunk, memory, &mut scratch, &mut bytes).unwrap();
+            under_way.push_back((chunk, encoded, bytes));
+        }
+        let all = !matches!(next, Next::Chunk(_) | Next::Again(_));
+        while under_way.len() >= if all { 1 } else { drive.chunks } {
+            let (chunk, encoded, bytes) = under_way.pop_front().unwrap();
+            dumper.commit_chunk(&chunk, &encoded, &bytes, out).unwrap();
+        }
+        if matches!(next, Next::Done) {
+            dumper.finish(out).unwrap();
+            return;
+        }
+    }
+}
+
+fn dump(input: &dyn ReadAt, options: Options, how: Drive) -> Vec<u8> {
+    let mut out = Out::default();
+    with_opened(&[input], |Opened { source, kernel, memory }| {
+        let mut words = vec![0xdead_beef; how.words];
+        drive(Dumper::new(source, kernel, options, &mut words).unwrap(), memory, &mut out, how);
+    })
+    .unwrap();
+    out.0
+}
+
+fn stream(input: &dyn ReadAt, options: Options, how: Drive) -> Vec<u8> {
+    let mut out = Writer::new(Out::default()).unwrap();
+    with_opened(&[input], |Opened { source, kernel, memory }| {
+        let mut words = vec![0xdead_beef; how.words];
+        drive(Dumper::new(source, kernel, options, &mut words).unwrap(), memory, &mut out, how);
+    })
+    .unwrap();
+    out.finish().unwrap().0
+}
+
+#[test]
+fn dumps_are_what_they_were() {
+    let mut found = Vec::new();
+    for (name, machine) in machines() {
+        let file = machine.elf().to_vec();
+        let file = file.as_slice();
+        for (what, options) in all_options() {
+            let out = dump(&file, options, PLAIN);
+            found.push((format!("{name} {what}"), out.len(), fnv(&out)));
+            if what.ends_with(" 1") {
+                let out = stream(&file, options, PLAIN);
+                found.push((format!("{name} stream {what}"), out.len(), fnv(&out)));
+            }
+        }
+    }
+    let expected = GOLDENS.iter().map(|(name, len, sum)| ((*name).to_owned(), *len, *sum));
+    if !found.iter().cloned().eq(expected) {
+        let mut table = String::new();
+        for (name, len, sum) in &found {
+            writeln!(table, "    ({name:?}, {len}, {sum:#018x}),").unwrap();
+        }
+        unreachable!(
+            "other bytes; if they are meant to be, and libkdumpfile reads them, these are the goldens:\n{table}"
+        );
+    }
+}
+
+#[test]
+fn memory_and_threads_change_no_byte() {
+    for (name, machine) in machines() {
+        let file = machine.elf().to_vec();
+        let file = file.as_slice();
+        for (what, options) in all_options() {
+            let expected = dump(&file, options, PLAIN);
+            let sent = stream(&file, options, PLAIN);
+            let sizes = [128, 192, 256, 512, 2048, 8192].map(|kib| kib * KIB);
+            // Every size with some number of chunks and spans, over all the options each with each.
+            for (i, words) in sizes.into_iter().enumerate() {
+                let turn = i + what.len();
+                let how = Drive { words, chunks: [1, 2, 3, 8][turn % 4], spans: [0, 1, 3][turn % 3] };
+                assert!(dump(&file, options, how) == expected, "{name} {what} {how:?}");
+                if i % 2 == turn % 4 / 2 {
+                    assert!(stream(&file, options, how) == sent, "{name} stream {what} {how:?}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn the_form_of_the_input_changes_no_byte() {
+    let [(_, machine), _] = machines();
+    let file = machine.elf().to_vec();
+    let options = FlattenOptions { record: 70_000, shuffled: true, stale: true, ..FlattenOptions::default() };
+    let sent = flatten(&file, &options);
+    let sent = sent.as_slice();
+    let mut table = vec![vmcore_format::flattened::Extent::EMPTY; 2000];
+    let flat = vmcore_format::flattened::Flattened::open(&sent, &mut table).unwrap();
+    for (what, options) in all_options() {
+        assert!(dump(&flat, options, PLAIN) == dump(&file.as_slice(), options, PLAIN), "{what}");
+    }
+}
