@@ -34,8 +34,8 @@ mod vmcoreinfo;
 pub use bytes::Bytes;
 pub use codec::{lzo, snappy, zlib, zstd};
 pub use corpus::{
-    Expect, HostileDump, Pages, hostile_dumps, hostile_elf_cores, hostile_kdump_files, hostile_machines,
-    hostile_pages, hostile_sets, hostile_streams,
+    Expect, HostileDump, Meet, Pages, hostile_dumps, hostile_elf_cores, hostile_kdump_files,
+    hostile_machines, hostile_pages, hostile_sets, hostile_streams,
 };
 pub use elf::{Elf, ElfOptions, Loads};
 pub use era::Era;

@@ -14,31 +14,42 @@ use super::workspace::{DATA_RECORD, TABLES_RECORD};
 use super::{Buffer, Error, Source};
 use crate::bits;
 
+/// `PT_LOAD`s that go on from one extent into the next and have a program header in both, at most. What a kernel maps twice or
+/// three times has all of them; a file that maps its memory again and again would have as many headers as the product of both.
+const MOST_CARRIED: usize = 16;
+
 /// The input's `PT_LOAD`s, in the order of `p_paddr`, gone through once as extents ascend.
 #[derive(Debug)]
 pub(super) struct Loads<'a> {
     loads: &'a [ProgramHeader],
-    order: &'a [u32],
+    /// Numbers of `loads`: from `met` to `next` those that may go on in extents to come, then those to come.
+    order: &'a mut [u32],
     page_size: PageSize,
-    /// All before it end below the extents to come.
+    met: usize,
     next: usize,
 }
 
 impl<'a> Loads<'a> {
     /// `order` has one entry for each of `loads`.
     pub(super) fn new(loads: &'a [ProgramHeader], order: &'a mut [u32], page_size: PageSize) -> Self {
-        order.iter_mut().zip(0..).for_each(|(number, at)| *number = at);
-        sort_by_key(order, |&number| (start_of(loads, number), number));
-        Self { loads, order, page_size, next: 0 }
+        let mut all = Self { loads, order, page_size, met: 0, next: 0 };
+        all.rewind();
+        all
     }
 
     /// Starts again.
     pub(super) fn rewind(&mut self) {
-        self.next = 0;
+        (self.met, self.next) = (0, 0);
+        self.order.iter_mut().zip(0..).for_each(|(number, at)| *number = at);
+        let loads = self.loads;
+        sort_by_key(self.order, |&number| (start_of(loads, number), number));
     }
 
     /// The program headers of an extent: one for each input `PT_LOAD` that it meets, cut to what they share. Offsets
     /// count from the start of the pages.
+    ///
+    /// Of those that have a header already, for an earlier extent, the [`MOST_CARRIED`] that reach farthest have another one:
+    /// no memory is without a header, and what it takes is bounded by the `PT_LOAD`s and the extents.
     pub(super) fn program_headers(&mut self, extent: Extent) -> impl Iterator<Item = ProgramHeader> {
         let page_size = self.page_size;
         let addr = move |pfn| page_size.start_of(pfn).map_or(u64::MAX, |PhysAddr(addr)| addr);
@@ -46,15 +57,10 @@ impl<'a> Loads<'a> {
         let data_end = addr(extent.data_end);
         let offset = extent.position.saturating_mul(page_size.bytes());
         let loads = self.loads;
-        let load_of = move |&number: &u32| usize::try_from(number).ok().and_then(|number| loads.get(number));
-        while self
-            .order
-            .get(self.next)
-            .and_then(load_of)
-            .is_some_and(|load| load.memory().end <= memory.start)
-        {
-            self.next = self.next.saturating_add(1);
-        }
+        self.carry(memory.start);
+        let come = self.order.get(self.next..).unwrap_or_default();
+        let come = come.iter().take_while(|&&number| start_of(loads, number) < memory.end).count();
+        self.next = self.next.saturating_add(come);
         let whole = ProgramHeader {
             p_type: PT_LOAD,
             p_flags: PF_R | PF_W | PF_X,
@@ -62,16 +68,41 @@ impl<'a> Loads<'a> {
             p_memsz: memory.end.saturating_sub(memory.start),
             ..ProgramHeader::default()
         };
-        let end = memory.end;
-        let met = self.order.get(self.next..).unwrap_or_default().iter().filter_map(load_of);
-        let met = met.take_while(move |load| load.p_paddr < end).copied();
+        let met = self.order.get(self.met..self.next).unwrap_or_default().iter();
+        let met = met.filter_map(move |&number| load_of(loads, number)).copied();
         let alone = self.order.is_empty().then_some(whole);
         met.chain(alone).filter_map(move |load| share(&load, &memory, data_end, offset))
     }
+
+    /// Lets go of those that end at or below `start`, and of all but a few of the rest.
+    fn carry(&mut self, start: u64) {
+        let loads = self.loads;
+        let end_of = |number| load_of(loads, number).map_or(0, |load| load.memory().end);
+        let met = self.order.get_mut(self.met..self.next).unwrap_or_default();
+        let mut gone = met.len();
+        for at in (0..met.len()).rev() {
+            if met.get(at).is_some_and(|&number| end_of(number) > start) {
+                gone = gone.saturating_sub(1);
+                met.swap(gone, at);
+            }
+        }
+        let carried = met.get_mut(gone..).unwrap_or_default();
+        if let Some(too_many) = carried.len().checked_sub(MOST_CARRIED).filter(|&count| count > 0) {
+            sort_by_key(carried, |&number| (end_of(number), number));
+            let carried = carried.get_mut(too_many..).unwrap_or_default();
+            sort_by_key(carried, |&number| (start_of(loads, number), number));
+            gone = gone.saturating_add(too_many);
+        }
+        self.met = self.met.saturating_add(gone);
+    }
+}
+
+fn load_of(loads: &[ProgramHeader], number: u32) -> Option<&ProgramHeader> {
+    usize::try_from(number).ok().and_then(|number| loads.get(number))
 }
 
 fn start_of(loads: &[ProgramHeader], number: u32) -> u64 {
-    usize::try_from(number).ok().and_then(|number| loads.get(number)).map_or(0, |load| load.p_paddr)
+    load_of(loads, number).map_or(0, |load| load.p_paddr)
 }
 
 /// What `load` and an extent share: the extent's memory, with data up to `data_end` that start at `offset`.
@@ -351,5 +382,73 @@ impl<'a> ElfWriter<'a> {
         let mut bytes = [0; 64];
         let len = self.header.encode_section_header(&mut bytes)?;
         self.tables.put(self.header.e_shoff, bytes.get(..len).unwrap_or_default(), out)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    extern crate std;
+    use super::*;
+    use std::vec;
+    use std::vec::Vec;
+    use vmcore_format::Pfn;
+
+    const PAGE: u64 = 0x1000;
+
+    /// Every other page frame below `frames`, one extent each.
+    fn extents(frames: u64) -> impl Iterator<Item = Extent> {
+        (0..frames).step_by(2).map(|pfn| Extent {
+            start: Pfn(pfn),
+            data_end: Pfn(pfn + 1),
+            end: Pfn(pfn + 1),
+            position: pfn / 2,
+        })
+    }
+
+    fn load(first: u64, frames: u64, p_vaddr: u64) -> ProgramHeader {
+        let (p_paddr, p_memsz) = (first * PAGE, frames * PAGE);
+        ProgramHeader { p_type: PT_LOAD, p_vaddr, p_paddr, p_memsz, ..ProgramHeader::default() }
+    }
+
+    /// The headers of all extents below `frames`, which come a second time as they came the first time.
+    fn headers(loads: &[ProgramHeader], frames: u64) -> Vec<ProgramHeader> {
+        let mut order = vec![0; loads.len()];
+        let mut all = Loads::new(loads, &mut order, PageSize::KIB_4);
+        let mut once = || {
+            all.rewind();
+            extents(frames).flat_map(|extent| all.program_headers(extent).collect::<Vec<_>>()).collect()
+        };
+        let headers: Vec<_> = once();
+        assert_eq!(headers, once());
+        headers
+    }
+
+    #[test]
+    fn loads_inside_a_large_one_each_have_their_header() {
+        const FRAMES: u64 = 400_000;
+        let inner = (0..FRAMES / 2).map(|i| load(2 * i, 1, 0x1000));
+        let loads: Vec<_> = [load(0, FRAMES, 0x7000)].into_iter().chain(inner).collect();
+        let found = headers(&loads, FRAMES);
+        assert_eq!(found.len() as u64, FRAMES);
+        for (i, both) in found.chunks(2).enumerate() {
+            let paddr = 2 * i as u64 * PAGE;
+            assert!(both.iter().all(|header| (header.p_paddr, header.p_memsz) == (paddr, PAGE)));
+            assert_eq!([both[0].p_vaddr, both[1].p_vaddr], [0x7000 + paddr, 0x1000]);
+        }
+    }
+
+    #[test]
+    fn loads_of_the_same_memory_take_no_more_headers_than_they_and_the_extents_are() {
+        const FRAMES: u64 = 2000;
+        // The further a load reaches, the later it stands in the file.
+        let loads: Vec<_> = (0..1000).map(|i| load(0, FRAMES - 1000 + i, 1 + i)).collect();
+        let found = headers(&loads, FRAMES);
+        assert!(found.len() <= 1000 + MOST_CARRIED * 1000, "{}", found.len());
+        // The first extent has them all, and each that the last load reaches has one.
+        assert_eq!(found.iter().filter(|header| header.p_paddr == 0).count(), 1000);
+        for extent in extents(FRAMES - 1) {
+            let start = extent.start.0 * PAGE;
+            assert!(found.iter().any(|header| header.p_paddr == start), "{start:#x}");
+        }
     }
 }

@@ -225,20 +225,7 @@ impl Sparse {
 
     /// What the table says of a section; `None` where it cannot be read, or does not reach that far.
     fn section(&self, paging: &mut Paging, memory: &mut dyn PhysMemory, section: u64) -> Option<Section> {
-        if section >= self.sections {
-            return None;
-        }
-        let (array, index) = match self.per_root {
-            None => (self.table, section),
-            Some(per_root) => {
-                let array = match self.root(paging, memory, section.checked_div(per_root)?)? {
-                    0 => return Some(Section::Absent),
-                    array => VirtAddr(array),
-                };
-                (Some(array).filter(|array| paging.is_kernel(*array))?, section.checked_rem(per_root)?)
-            }
-        };
-        let entry = array.checked_add(index.checked_mul(self.section_len)?)?.checked_add(self.mem_map_at)?;
+        let Some(entry) = self.entry(paging, memory, section)? else { return Some(Section::Absent) };
         let encoded = read_long(entry, self.layout, paging, memory)?;
         // Flags take the low bits, more with every few releases. A mem_map and a section's share of it are whole pages.
         let flags = self.page_len.saturating_sub(1);
@@ -247,6 +234,31 @@ impl Sparse {
             (true, false) => Section::Bare,
             (true, true) => Section::Mapped { mem_map: encoded & !flags, online: encoded & IS_ONLINE != 0 },
         })
+    }
+
+    /// Where `section_mem_map` of a section stands: `None` where that cannot be read, `Some(None)` where a null pointer says
+    /// that there is no such section.
+    fn entry(
+        &self,
+        paging: &mut Paging,
+        memory: &mut dyn PhysMemory,
+        section: u64,
+    ) -> Option<Option<VirtAddr>> {
+        if section >= self.sections {
+            return None;
+        }
+        let (array, index) = match self.per_root {
+            None => (self.table, section),
+            Some(per_root) => {
+                let array = match self.root(paging, memory, section.checked_div(per_root)?)? {
+                    0 => return Some(None),
+                    array => VirtAddr(array),
+                };
+                (Some(array).filter(|array| paging.is_kernel(*array))?, section.checked_rem(per_root)?)
+            }
+        };
+        let entry = array.checked_add(index.checked_mul(self.section_len)?)?.checked_add(self.mem_map_at)?;
+        Some(Some(entry))
     }
 
     /// The pointer to the page that section descriptors stand in: entry `root` of the table.
@@ -276,11 +288,28 @@ impl Sparse {
             let found = at.checked_shl(self.shift).map(|pfn| self.section_of(paging, memory, pfn));
             match found {
                 Some(Section::Mapped { .. }) => return Some(at),
+                Some(Section::Unreadable) => at = self.after_unreadable(paging, memory, at),
                 Some(_) => at = at.saturating_add(1),
                 None => return None,
             }
         }
         None
+    }
+
+    /// The first section after `section`, which cannot be read, that may be readable: the largest tables have millions of
+    /// descriptors, and a damaged one has most of them nowhere.
+    fn after_unreadable(&self, paging: &mut Paging, memory: &mut dyn PhysMemory, section: u64) -> u64 {
+        let next = section.saturating_add(1);
+        let per_root = self.per_root.unwrap_or(u64::MAX);
+        let root_end = next.checked_next_multiple_of(per_root).unwrap_or(u64::MAX);
+        let Some(Some(entry)) = self.entry(paging, memory, section) else {
+            // Nor can any other behind the same pointer.
+            return if self.is_extreme() { root_end } else { next };
+        };
+        // All that start in its page; one that reaches into the next page has none after it.
+        let left = self.page_len.saturating_sub(entry.0 & self.page_len.wrapping_sub(1));
+        let others = left.saturating_sub(1).checked_div(self.section_len).unwrap_or(0);
+        next.saturating_add(others).min(root_end)
     }
 
     /// The first entry of the table of pointers from `from` on that is not null, or the number of all.

@@ -8,6 +8,8 @@ use vmcore_format::{Error, PageSize, Pfn, PhysAddr, ReadAt, sort_by_key};
 
 use super::{Fault, PhysMemory, fault_of_code};
 
+mod stretches;
+
 /// A `PT_LOAD` in a [`LoadIndex`]: caller's memory.
 ///
 /// Slots stand in the order of `p_paddr`, those with the same one in file order.
@@ -21,9 +23,26 @@ pub struct LoadSlot {
     held_max: u64,
     /// The highest end of memory (`p_memsz`) of the slots up to this one.
     known_max: u64,
+    /// The highest end of what the file should hold (`p_filesz`) of the slots up to this one.
+    promised_max: u64,
     /// Number of the `PT_LOAD` in the file.
     load: u32,
+    /// While the index is made: a slot, as an element of a heap.
+    waits: u32,
+    /// Two of the stretches of memory: there are up to twice as many as slots.
+    stretches: [Stretch; 2],
 }
+
+/// Where the bytes come from, up to the next stretch.
+#[derive(Debug, Clone, Copy, Default)]
+struct Stretch {
+    start: u64,
+    /// The slot whose bytes they are, [`NOWHERE`] if none has them.
+    slot: u32,
+}
+
+/// No slot: there are fewer.
+const NOWHERE: u32 = u32::MAX;
 
 /// A stretch of physical memory with one answer to "where are these bytes?".
 #[derive(Debug, Clone, Copy)]
@@ -45,6 +64,8 @@ struct Piece {
 pub struct LoadIndex<'a> {
     loads: &'a [ProgramHeader],
     slots: &'a [LoadSlot],
+    /// The number of [`Stretch`]es.
+    stretches: usize,
     page_size: PageSize,
     truncated: bool,
 }
@@ -79,16 +100,27 @@ impl<'a> LoadIndex<'a> {
             let known_end = start.saturating_add(load.p_memsz.max(load.p_filesz));
             let reach = |end: u64| if end > start { end } else { 0 };
             let (held_max, known_max) = (reach(held_end), reach(known_end));
-            *slot = LoadSlot { start, held_end, held_max, known_max, load: number };
+            let promised_max = reach(start.saturating_add(load.p_filesz));
+            *slot = LoadSlot {
+                start,
+                held_end,
+                held_max,
+                known_max,
+                promised_max,
+                load: number,
+                ..LoadSlot::default()
+            };
         }
         sort_by_key(slots, |slot| (slot.start, slot.load));
-        let (mut held_max, mut known_max) = (0, 0);
+        let (mut held_max, mut known_max, mut promised_max) = (0, 0, 0);
         for slot in &mut *slots {
             held_max = slot.held_max.max(held_max);
             known_max = slot.known_max.max(known_max);
-            (slot.held_max, slot.known_max) = (held_max, known_max);
+            promised_max = slot.promised_max.max(promised_max);
+            (slot.held_max, slot.known_max, slot.promised_max) = (held_max, known_max, promised_max);
         }
-        Ok(Self { loads, slots, page_size, truncated })
+        let stretches = stretches::lay_out(slots);
+        Ok(Self { loads, slots, stretches, page_size, truncated })
     }
 
     /// The end of memory: the frame after the highest one.
@@ -106,20 +138,17 @@ impl<'a> LoadIndex<'a> {
 
     /// The stretch around `addr` that starts at or below it and ends above it.
     fn piece_at(&self, addr: u64) -> Piece {
-        let (before, after) = self.slots.split_at(self.slots.partition_point(|slot| slot.start <= addr));
-        let mut first: Option<&LoadSlot> = None;
-        for slot in before.iter().rev().take_while(|slot| slot.held_max > addr) {
-            if slot.held_end > addr && first.is_none_or(|first| slot.load < first.load) {
-                first = Some(slot);
-            }
-        }
-        let Some(slot) = first else {
-            let start = before.last().map_or(0, |slot| slot.held_max);
-            let next = self.slots.get(self.slots.partition_point(|slot| slot.held_max <= addr));
-            return Piece { range: (start, next.map_or(u64::MAX, |slot| slot.start)), offset: None };
+        let next = stretches::first_after(self.slots, self.stretches, addr);
+        let end = stretches::get(self.slots, next).filter(|_| next < self.stretches);
+        let end = end.map_or(u64::MAX, |stretch| stretch.start);
+        let Some(Stretch { start, slot }) =
+            next.checked_sub(1).and_then(|last| stretches::get(self.slots, last))
+        else {
+            return Piece { range: (0, end), offset: None };
         };
-        // A load that starts inside this one may stand before it in the file, and then has the better claim.
-        let end = after.first().map_or(slot.held_end, |next| slot.held_end.min(next.start));
+        let Some(slot) = usize::try_from(slot).ok().and_then(|slot| self.slots.get(slot)) else {
+            return Piece { range: (start, end), offset: None };
+        };
         let load = usize::try_from(slot.load).ok().and_then(|load| self.loads.get(load));
         let offset = load.and_then(|load| load.p_offset.checked_add(addr.wrapping_sub(slot.start)));
         Piece { range: (addr, end), offset }
@@ -143,13 +172,8 @@ impl<'a> LoadIndex<'a> {
         if known.is_none_or(|run| run.start != pfn) {
             return Fault::Hole;
         }
-        let promised = |load: &ProgramHeader| {
-            let end = PhysAddr(load.p_paddr.saturating_add(load.p_filesz));
-            load.p_filesz > 0
-                && (self.page_size.frame_of(PhysAddr(load.p_paddr))..self.page_size.frame_above(end))
-                    .contains(&pfn)
-        };
-        if self.truncated && self.loads.iter().any(promised) { Fault::Lost } else { Fault::Excluded }
+        let promised = self.run(pfn, |slot| slot.promised_max).is_some_and(|run| run.start == pfn);
+        if self.truncated && promised { Fault::Lost } else { Fault::Excluded }
     }
 
     /// The first run of frames at or above `from`, where `max` gives the end that the slots up to one reach.

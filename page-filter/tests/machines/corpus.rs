@@ -3,14 +3,15 @@
 use std::collections::BTreeMap;
 
 use crate::files::{Opened, Refused, with_opened};
+use crate::kit::every;
 use page_filter::dump::{Dumper, Error as DumpError, Format, Options, Phase};
 use page_filter::{Fault, Level, PhysMemory};
 use testkit::{
-    Expect, HostileDump, Pages, hostile_elf_cores, hostile_kdump_files, hostile_machines, hostile_pages,
-    hostile_sets, hostile_streams,
+    Expect, HostileDump, Meet, Pages, hostile_elf_cores, hostile_kdump_files, hostile_machines,
+    hostile_pages, hostile_sets, hostile_streams,
 };
 use vmcore_format::flattened::{Extent, Flattened, is_flattened};
-use vmcore_format::kdump::Compression;
+use vmcore_format::kdump::{Compression, KdumpFile, Part};
 use vmcore_format::{END_OF_FILE, Error, Field, Pfn, ReadAt, WriteAt};
 
 /// A table of page frames has a few runs in every case, or is refused.
@@ -129,16 +130,23 @@ fn read(case: &HostileDump) -> Result<Pages, String> {
     }
 }
 
-/// Reads and dumps every case.
-fn check(cases: Vec<HostileDump>, least: usize) {
-    assert!(cases.len() >= least, "{}", cases.len());
-    let mut failed = Vec::new();
-    for (number, case) in cases.iter().enumerate() {
+/// Reads and dumps the cases: as an ordinary test every third.
+fn check(cases: impl FnOnce(Meet<'_>), least: usize) {
+    let (mut count, mut failed) = (0, Vec::new());
+    let every = every(3);
+    cases(&mut |case| {
+        let (case, number) = (&case, count);
+        count += 1;
+        // The split sets are few.
+        if least > 20 && !number.is_multiple_of(every) {
+            return;
+        }
         let found = read(case);
         match (&case.expect, &found) {
             (Expect::Refused(fields), Err(field))
                 if fields.is_empty() || fields.contains(&field.as_str()) => {}
             (Expect::Pages(pages), Ok(found)) if pages == found => {}
+            (Expect::Gaps(pages), Ok(found)) if pages == found && lacks_a_part(case) => {}
             (Expect::Ends, _) => {}
             (expect, found) => {
                 failed.push(format!("{}: {} and not {}", case.name, told(found), meant(expect)))
@@ -147,8 +155,16 @@ fn check(cases: Vec<HostileDump>, least: usize) {
         if let Err(error) = dump(case, number, found.ok()) {
             failed.push(format!("{}: dumped: {error}", case.name));
         }
-    }
-    assert!(failed.is_empty(), "{} of {}:\n{}", failed.len(), cases.len(), failed.join("\n"));
+    });
+    assert!(count >= least, "{count}");
+    assert!(failed.is_empty(), "{} of {count}:\n{}", failed.len(), failed.join("\n"));
+}
+
+/// Whether the set is refused by who asks for all of it.
+fn lacks_a_part(case: &HostileDump) -> bool {
+    let slices: Vec<&[u8]> = case.parts.iter().map(Vec::as_slice).collect();
+    let mut parts: Vec<Part<'_>> = slices.iter().map(|file| Part::new(file)).collect();
+    matches!(KdumpFile::open(&mut parts, &mut []), Err(Error::Unsupported { field: Field::MissingPart, .. }))
 }
 
 fn told(found: &Result<Pages, String>) -> String {
@@ -162,6 +178,7 @@ fn meant(expect: &Expect) -> String {
     match expect {
         Expect::Refused(fields) => format!("refused: {fields:?}"),
         Expect::Pages(pages) => format!("{} pages", pages.len()),
+        Expect::Gaps(pages) => format!("{} pages of a set with gaps", pages.len()),
         Expect::Ends => "an end".to_owned(),
     }
 }
@@ -220,30 +237,30 @@ fn dump(case: &HostileDump, number: usize, pages: Option<Pages>) -> Result<(), S
 
 #[test]
 fn elf_cores() {
-    check(hostile_elf_cores(), 300);
+    check(hostile_elf_cores, 300);
 }
 
 #[test]
 fn kdump_files() {
-    check(hostile_kdump_files(), 300);
+    check(hostile_kdump_files, 300);
 }
 
 #[test]
 fn packed_pages() {
-    check(hostile_pages(), 150);
+    check(hostile_pages, 150);
 }
 
 #[test]
 fn split_sets() {
-    check(hostile_sets(), 15);
+    check(hostile_sets, 15);
 }
 
 #[test]
 fn flattened_streams() {
-    check(hostile_streams(), 60);
+    check(hostile_streams, 60);
 }
 
 #[test]
 fn machines() {
-    check(hostile_machines(), 400);
+    check(hostile_machines, 400);
 }

@@ -90,7 +90,7 @@ pub(crate) struct Opened<'o, 'a> {
     pub(crate) memory: &'o mut dyn PhysMemory,
 }
 
-/// Opens `files` (an ELF core, or the parts of a kdump set) for `work`.
+/// Opens `files` (an ELF core, or the parts of a kdump set, some of which may be missing) for `work`.
 pub(crate) fn with_opened<R>(
     files: &[&dyn ReadAt],
     work: impl FnOnce(Opened<'_, '_>) -> R,
@@ -99,7 +99,7 @@ pub(crate) fn with_opened<R>(
     if is_kdump(files[0]) {
         let mut index = [0; 64];
         let mut parts: Vec<Part<'_>> = files.iter().map(|file| Part::new(*file)).collect();
-        let file = KdumpFile::open(&mut parts, &mut index)?;
+        let file = KdumpFile::open_with_gaps(&mut parts, &mut index)?;
         let source = Source::of_kdump(&file, &mut text)?;
         let mut scratch = DecodeScratch::new();
         let mut buffer = vec![0; 17 * file.page_size().len()];

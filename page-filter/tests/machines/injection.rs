@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::ops::Range;
 
 use crate::files::{Opened, Out, pages, with_opened};
-use crate::kit::KitMemory;
+use crate::kit::{KitMemory, every};
 use page_filter::dump::{Dumper, Error, Format, Options, Outcome, Phase, Report};
 use page_filter::{Fault, Kernel, Level, PhysMemory};
 use testkit::{Era, Machine, MemModel};
@@ -149,9 +149,10 @@ fn check(machine: &Machine, out: &[u8], report: &Report, what: &str) -> BTreeSet
 fn every_nth_read_fails() {
     let machine = small();
     let mut memory = KitMemory::new(&machine);
+    let few = self::every(2) > 1;
     for every in [1, 2, 3, 5, 7, 11, 64, 1000] {
         for (i, options) in outputs(31).chain(outputs(1)).chain(outputs(0)).enumerate() {
-            if every > 7 && !(i as u64 + every).is_multiple_of(3) {
+            if (every > 7 || few) && !(i as u64 + every).is_multiple_of(3) {
                 continue;
             }
             let what = format!("every {every}: {options:?}");
@@ -200,7 +201,7 @@ fn every_page_in_turn_cannot_be_read() {
     let machine = small();
     let mut memory = KitMemory::new(&machine);
     // Of each page once, with formats and codecs in turn; an emulated processor takes some of them.
-    let step = if cfg!(target_endian = "big") { 41 } else { 1 };
+    let step = if cfg!(target_endian = "big") { 41 } else { every(7) };
     let outputs: Vec<Options> = outputs(31).chain(outputs(1)).collect();
     for (i, pfn) in machine.pfns().into_iter().enumerate().step_by(step) {
         memory.faults = BTreeSet::from([pfn]);
@@ -317,8 +318,8 @@ fn every_write_in_turn_fails() {
     for (i, options) in outputs(31).chain(outputs(1)).enumerate() {
         let mut counting = Failing::new(Trouble::Once, u64::MAX);
         dump(&machine, &mut memory, options, &mut counting).0.unwrap();
-        let step = if cfg!(target_endian = "big") { 9 } else { 1 + i as u64 % 3 };
-        for at in (0..counting.writes).step_by(step as usize) {
+        let step = if cfg!(target_endian = "big") { 9 } else { every(5) + i % 3 };
+        for at in (0..counting.writes).step_by(step) {
             for trouble in [Trouble::Once, Trouble::Full, Trouble::Short] {
                 let what = format!("write {at} of {}, {trouble:?}: {options:?}", counting.writes);
                 let mut out = Failing::new(trouble, at);
@@ -328,7 +329,7 @@ fn every_write_in_turn_fails() {
             }
         }
     }
-    assert!(rescued > 10_000, "{rescued}");
+    assert!(rescued > 2000, "{rescued}");
 }
 
 /// A pipe that closes after so many bytes, in the middle of a write.

@@ -9,6 +9,12 @@ use vmcore_format::elf::{ElfCore, ProgramHeader};
 use vmcore_format::vmcoreinfo::VmcoreInfo;
 use vmcore_format::{Class, Endian, Layout, PageSize, Pfn, PhysAddr};
 
+/// Of how many cases a sweep takes one: of `few` as an ordinary test, all of them where `cargo xtask hostile` sets the variable. `few`
+/// shares no factor with the numbers by which a sweep chooses formats and codecs, so that it meets them all.
+pub(crate) fn every(few: usize) -> usize {
+    if std::env::var_os("KCAPTURE_HOSTILE_ALL").is_some() { 1 } else { few }
+}
+
 /// A machine's memory, with pages that cannot be read and pages that were changed.
 #[derive(Clone)]
 pub(crate) struct KitMemory {

@@ -2,7 +2,7 @@
 //!
 //! The file around it is whole: every page of it can be read, whatever its contents say.
 
-use super::{Expect, HostileDump, pages_of};
+use super::{Expect, HostileDump, Meet, pages_of};
 use crate::{Arch, ElfOptions, Era, Generation, LogRecord, Machine, MemModel, Population, Use};
 
 fn builder(model: MemModel, generation: Generation) -> Machine {
@@ -54,7 +54,7 @@ const EXTREMES: [u64; 9] = [
     1 << 51,
 ];
 
-fn page_tables(all: &mut Vec<HostileDump>) {
+fn page_tables(meet: Meet<'_>) {
     let plain = ring();
     let root = symbol(&plain, "init_top_pgt").expect("the root table is named");
     let tables: Vec<u64> =
@@ -65,7 +65,7 @@ fn page_tables(all: &mut Vec<HostileDump>) {
         {
             let mut machine = plain.clone();
             fill(&mut machine, at, 0x1000, entry);
-            all.push(case(format!("page {what} {at:#x} of {entry:#x}"), &machine));
+            meet(case(format!("page {what} {at:#x} of {entry:#x}"), &machine));
         }
     }
     // Tables that are their own next table, at every level.
@@ -73,15 +73,15 @@ fn page_tables(all: &mut Vec<HostileDump>) {
         for flags in [0x63, 0xe3] {
             let mut machine = plain.clone();
             fill(&mut machine, at, 0x1000, at | flags);
-            all.push(case(format!("page table {i} leads to itself {flags:#x}"), &machine));
+            meet(case(format!("page table {i} leads to itself {flags:#x}"), &machine));
         }
         let mut machine = plain.clone();
         fill(&mut machine, at, 0x1000, root | 0x63);
-        all.push(case(format!("page table {i} leads to the root"), &machine));
+        meet(case(format!("page table {i} leads to the root"), &machine));
     }
 }
 
-fn sections(all: &mut Vec<HostileDump>) {
+fn sections(meet: Meet<'_>) {
     for (what, model) in [
         ("flat", MemModel::Flat),
         ("static", MemModel::SparseStatic),
@@ -93,12 +93,12 @@ fn sections(all: &mut Vec<HostileDump>) {
         for value in EXTREMES {
             let mut machine = plain.clone();
             fill(&mut machine, at, 64, value);
-            all.push(case(format!("{what}: first words {value:#x}"), &machine));
+            meet(case(format!("{what}: first words {value:#x}"), &machine));
         }
         let own = plain.symbol("mem_section").or(plain.symbol("mem_map")).unwrap_or(0);
         let mut machine = plain.clone();
         fill(&mut machine, at, 64, own);
-        all.push(case(format!("{what}: leads to itself"), &machine));
+        meet(case(format!("{what}: leads to itself"), &machine));
         // Every struct page, with the same word throughout.
         let virt = plain.struct_page_phys(0x201).expect("a struct page");
         for value in EXTREMES {
@@ -109,12 +109,12 @@ fn sections(all: &mut Vec<HostileDump>) {
                 // Among all those flags is the one of broken memory, which no dump reads.
                 case.expect = Expect::Ends;
             }
-            all.push(case);
+            meet(case);
         }
     }
 }
 
-fn logs(all: &mut Vec<HostileDump>) {
+fn logs(meet: Meet<'_>) {
     for (what, generation, names) in [
         ("ring buffer", Generation::Ringbuffer, &["prb"][..]),
         ("records", Generation::Records, &["log_buf", "log_buf_len", "log_first_idx", "log_next_idx"]),
@@ -127,11 +127,11 @@ fn logs(all: &mut Vec<HostileDump>) {
             for value in EXTREMES.into_iter().chain([0x7fff_ffff, 0x8000_0000, 0x4000_0000, 3]) {
                 let mut machine = plain.clone();
                 machine.poke(at, &value.to_le_bytes()[..width]);
-                all.push(case(format!("log, {what}: {name} {value:#x}"), &machine));
+                meet(case(format!("log, {what}: {name} {value:#x}"), &machine));
             }
             let mut machine = plain.clone();
             machine.poke(at, &plain.symbol(name).unwrap_or(0).to_le_bytes()[..width]);
-            all.push(case(format!("log, {what}: {name} leads to itself"), &machine));
+            meet(case(format!("log, {what}: {name} leads to itself"), &machine));
         }
         if generation != Generation::Ringbuffer {
             continue;
@@ -144,7 +144,7 @@ fn logs(all: &mut Vec<HostileDump>) {
             for value in [0, 1, 26, 27, 31, 63, 64, u64::MAX, u64::MAX >> 2, 1 << 62, 0xffff_8880_0000_0000] {
                 let mut machine = plain.clone();
                 machine.poke(ring + 8 * i, &u64::to_le_bytes(value));
-                all.push(case(format!("log, {what}: word {i} {value:#x}"), &machine));
+                meet(case(format!("log, {what}: word {i} {value:#x}"), &machine));
             }
         }
         // The largest ring that can be, of which every descriptor stands in a page that is not there.
@@ -152,14 +152,14 @@ fn logs(all: &mut Vec<HostileDump>) {
         machine.poke(ring, &26_u64.to_le_bytes());
         machine.poke(ring + 24, &((1_u64 << 26) - 1).to_le_bytes());
         machine.poke(ring + 32, &0_u64.to_le_bytes());
-        all.push(case(format!("log, {what}: 2^26 records"), &machine));
+        meet(case(format!("log, {what}: 2^26 records"), &machine));
         let mut machine = machine.clone();
         machine.poke(ring + 8, &u64::to_le_bytes(0xffff_c900_0000_0000));
-        all.push(case(format!("log, {what}: 2^26 records nowhere"), &machine));
+        meet(case(format!("log, {what}: 2^26 records nowhere"), &machine));
     }
 }
 
-fn vmcoreinfo(all: &mut Vec<HostileDump>) {
+fn vmcoreinfo(meet: Meet<'_>) {
     let plain = ring();
     let info = plain.vmcoreinfo();
     let keys: Vec<String> =
@@ -188,7 +188,7 @@ fn vmcoreinfo(all: &mut Vec<HostileDump>) {
             };
             let file = plain.elf_with(&options).to_vec();
             let expect = Expect::Pages(pages_of(&plain));
-            all.push(HostileDump::new(format!("machine: {key}={value}"), file, expect));
+            meet(HostileDump::new(format!("machine: {key}={value}"), file, expect));
         }
     }
     for (what, text) in [
@@ -209,18 +209,15 @@ fn vmcoreinfo(all: &mut Vec<HostileDump>) {
             ElfOptions { text: false, vmcoreinfo: false, extra_notes: vec![note], ..ElfOptions::default() };
         let file = plain.elf_with(&options).to_vec();
         let expect = Expect::Pages(pages_of(&plain));
-        all.push(HostileDump::new(format!("machine: VMCOREINFO of {what}"), file, expect));
+        meet(HostileDump::new(format!("machine: VMCOREINFO of {what}"), file, expect));
     }
 }
 
 /// Machines of x86_64 whose own tables are damaged.
-#[must_use]
-pub fn hostile_machines() -> Vec<HostileDump> {
+pub fn hostile_machines(meet: Meet<'_>) {
     assert!(Arch::X86_64.wide());
-    let mut all = Vec::new();
-    page_tables(&mut all);
-    sections(&mut all);
-    logs(&mut all);
-    vmcoreinfo(&mut all);
-    all
+    page_tables(meet);
+    sections(meet);
+    logs(meet);
+    vmcoreinfo(meet);
 }

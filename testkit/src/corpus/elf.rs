@@ -1,17 +1,17 @@
 //! ELF cores: headers, program headers, notes.
 
-use super::{Expect, HostileDump, Pages, get, machine, ones, pages_of, put};
+use super::{Expect, HostileDump, Meet, Pages, get, machine, ones, pages_of, put};
 use crate::elf::note;
 use crate::{Arch, ElfOptions};
 
 /// An ELF core with two stretches of memory: page frames 1..0x10, and 0x200..0x280.
-struct Core {
+struct Core<'m> {
     name: &'static str,
     bytes: Vec<u8>,
     pages: Pages,
     wide: bool,
     big: bool,
-    cases: Vec<HostileDump>,
+    meet: Meet<'m>,
 }
 
 const PAGE: u64 = 0x1000;
@@ -48,13 +48,13 @@ const PHDR: [Place; 8] = [
     ("p_align", (48, 8), (28, 4)),
 ];
 
-impl Core {
-    fn new(name: &'static str, arch: Arch) -> Self {
+impl<'m> Core<'m> {
+    fn new(name: &'static str, arch: Arch, meet: Meet<'m>) -> Self {
         let machine = machine(arch);
         let options = ElfOptions { text: false, ..ElfOptions::default() };
         let bytes = machine.elf_with(&options).to_vec();
         let pages = pages_of(&machine);
-        Self { name, bytes, pages, wide: arch.wide(), big: arch.big(), cases: Vec::new() }
+        Self { name, bytes, pages, wide: arch.wide(), big: arch.big(), meet }
     }
 
     fn place(&self, table: &[Place], field: &str) -> (usize, usize) {
@@ -69,7 +69,7 @@ impl Core {
     }
 
     fn case(&mut self, what: &str, bytes: Vec<u8>, expect: Expect) {
-        self.cases.push(HostileDump::new(format!("ELF {}: {what}", self.name), bytes, expect));
+        (self.meet)(HostileDump::new(format!("ELF {}: {what}", self.name), bytes, expect));
     }
 
     fn byte(&mut self, what: &str, at: usize, value: u8, expect: Expect) {
@@ -325,9 +325,8 @@ impl Core {
 }
 
 /// ELF cores with thousands of notes' and of memory's program headers.
-fn crowded() -> Vec<HostileDump> {
+fn crowded(meet: Meet<'_>) {
     let machine = machine(Arch::X86_64);
-    let mut cases = Vec::new();
     let pages = pages_of(&machine);
     let empty = note(machine.bytes(), "X", 7, &[]);
     let options = ElfOptions {
@@ -338,11 +337,7 @@ fn crowded() -> Vec<HostileDump> {
     };
     assert_eq!(empty.len(), 16);
     let file = machine.elf_with(&options).to_vec();
-    cases.push(HostileDump::new(
-        "ELF crowded: 20000 PT_NOTEs".to_owned(),
-        file,
-        Expect::Pages(pages.clone()),
-    ));
+    meet(HostileDump::new("ELF crowded: 20000 PT_NOTEs".to_owned(), file, Expect::Pages(pages.clone())));
     let mut file = machine.elf_with(&ElfOptions { text: false, ..ElfOptions::default() }).to_vec();
     let high = get(&file, 64 + 2 * 56 + 8, 8, false);
     let mut table = file[64..64 + 56].to_vec();
@@ -361,23 +356,19 @@ fn crowded() -> Vec<HostileDump> {
     put(&mut file, 32, 8, false, at);
     put(&mut file, 56, 2, false, count);
     file.extend_from_slice(&table);
-    cases.push(HostileDump::new("ELF crowded: PT_LOADs of 64 bytes".to_owned(), file, Expect::Pages(pages)));
-    cases
+    meet(HostileDump::new("ELF crowded: PT_LOADs of 64 bytes".to_owned(), file, Expect::Pages(pages)));
 }
 
 /// ELF cores in both classes and byte orders.
-#[must_use]
-pub fn hostile_elf_cores() -> Vec<HostileDump> {
-    let mut all = crowded();
+pub fn hostile_elf_cores(meet: Meet<'_>) {
+    crowded(meet);
     for (name, arch) in
         [("64 LE", Arch::X86_64), ("64 BE", Arch::S390x), ("32 LE", Arch::I386), ("32 BE", Arch::Ppc)]
     {
-        let mut core = Core::new(name, arch);
+        let mut core = Core::new(name, arch, meet);
         core.headers();
         core.extended_count();
         core.loads();
         core.notes();
-        all.extend(core.cases);
     }
-    all
 }

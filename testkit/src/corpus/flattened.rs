@@ -1,6 +1,6 @@
 //! Flattened streams: headers, records that overlap, wrap, point nowhere or never come.
 
-use super::{Expect, HostileDump, machine, pages_of};
+use super::{Expect, HostileDump, Meet, machine, pages_of};
 use crate::{Arch, ElfOptions, FlattenOptions, flatten, kdump_of};
 
 const HEADER: usize = 4096;
@@ -12,18 +12,16 @@ fn record(offset: i64, size: i64, bytes: &[u8]) -> Vec<u8> {
 }
 
 /// Flattened streams of a kdump-compressed file and of an ELF core.
-#[must_use]
-pub fn hostile_streams() -> Vec<HostileDump> {
+pub fn hostile_streams(meet: Meet<'_>) {
     let machine = machine(Arch::X86_64);
     let elf = machine.elf_with(&ElfOptions { text: false, ..ElfOptions::default() }).to_vec();
-    let mut all = Vec::new();
     for (name, file) in [("ELF", elf), ("kdump", kdump_of(&machine, 0).to_vec())] {
         let stream = flatten(&file, &FlattenOptions { record: RECORD, ..FlattenOptions::default() });
         let records = &stream[HEADER..stream.len() - END];
         let end = &stream[stream.len() - END..];
         let same = Expect::Pages(pages_of(&machine));
         let mut case = |what: &str, bytes: Vec<u8>, expect: Expect| {
-            all.push(HostileDump::new(format!("stream of {name}: {what}"), bytes, expect));
+            meet(HostileDump::new(format!("stream of {name}: {what}"), bytes, expect));
         };
         for (what, at, fields) in
             [("type", 16, &["makedumpfile_header.type"]), ("version", 24, &["makedumpfile_header.version"])]
@@ -114,5 +112,4 @@ pub fn hostile_streams() -> Vec<HostileDump> {
             case(&format!("cut to {at} bytes"), stream[..at].to_vec(), Expect::Ends);
         }
     }
-    all
 }

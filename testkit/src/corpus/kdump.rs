@@ -1,10 +1,10 @@
 //! kdump-compressed files: headers, bitmaps, descriptors, split sets.
 
-use super::{Expect, HostileDump, Pages, get, machine, ones, pages_of, put};
+use super::{Expect, HostileDump, Meet, Pages, get, machine, ones, pages_of, put};
 use crate::{Arch, Codec, Kdump, Machine, kdump_of};
 
 /// A kdump-compressed file of page frames 1..0x10 and 0x200..0x280, at level 0.
-struct File {
+struct File<'m> {
     name: &'static str,
     kdump: Kdump,
     bytes: Vec<u8>,
@@ -15,15 +15,15 @@ struct File {
     status: usize,
     sub: Vec<usize>,
     descs: usize,
-    cases: Vec<HostileDump>,
+    meet: Meet<'m>,
 }
 
 const BLOCK: usize = 0x1000;
 /// Page frames.
 const MAPNR: u64 = 0x280;
 
-impl File {
-    fn new(name: &'static str, arch: Arch) -> Self {
+impl<'m> File<'m> {
+    fn new(name: &'static str, arch: Arch, meet: Meet<'m>) -> Self {
         let machine = machine(arch);
         let mut kdump = kdump_of(&machine, 0);
         kdump.codec = Codec::Mixed;
@@ -38,12 +38,12 @@ impl File {
             status: if arch.wide() { 424 } else { 412 },
             sub,
             kdump,
-            cases: Vec::new(),
+            meet,
         }
     }
 
     fn case(&mut self, what: &str, bytes: Vec<u8>, expect: Expect) {
-        self.cases.push(HostileDump::new(format!("kdump {}: {what}", self.name), bytes, expect));
+        (self.meet)(HostileDump::new(format!("kdump {}: {what}", self.name), bytes, expect));
     }
 
     /// Changes fields: name, offset, width, value.
@@ -67,6 +67,14 @@ impl File {
         Expect::Pages(
             self.pages.iter().filter(|(pfn, _)| !gone(**pfn)).map(|(k, v)| (*k, v.clone())).collect(),
         )
+    }
+
+    /// Of the pages, those are in a missing part.
+    fn gaps(&self, gone: impl Fn(u64) -> bool) -> Expect {
+        match self.without(gone) {
+            Expect::Pages(pages) => Expect::Gaps(pages),
+            other => other,
+        }
     }
 
     fn main_header(&mut self) {
@@ -158,9 +166,10 @@ impl File {
             (0, MAPNR + 1, Expect::Refused(&["end_pfn"])),
             (u64::MAX, u64::MAX - 1, Expect::Refused(&["end_pfn"])),
             (0, u64::MAX, Expect::Refused(&["end_pfn"])),
-            (1, MAPNR, Expect::Refused(&["missing part of the split set, from PFN"])),
-            (0, MAPNR - 1, Expect::Refused(&["missing part of the split set, from PFN"])),
-            (7, 7, Expect::Refused(&["missing part of the split set, from PFN"])),
+            // Descriptors count from the part's first page frame.
+            (1, MAPNR, self.gaps(|_| false)),
+            (0, MAPNR - 1, self.gaps(|pfn| pfn >= MAPNR - 1)),
+            (7, 7, self.gaps(|_| true)),
         ] {
             self.fields(&format!("split {start:#x} {end:#x}"), &split(start, end), expect);
         }
@@ -261,42 +270,40 @@ impl File {
 }
 
 /// kdump-compressed files of four ABIs.
-#[must_use]
-pub fn hostile_kdump_files() -> Vec<HostileDump> {
-    let mut all = Vec::new();
+pub fn hostile_kdump_files(meet: Meet<'_>) {
     for (name, arch) in
         [("LP64 LE", Arch::X86_64), ("LP64 BE", Arch::S390x), ("i386", Arch::I386), ("ILP32 BE", Arch::Ppc)]
     {
-        let mut file = File::new(name, arch);
+        let mut file = File::new(name, arch, meet);
         assert_eq!(file.kdump.max_mapnr, MAPNR);
         file.main_header();
         file.sub_header();
         file.bitmaps();
         file.descriptors();
         file.cuts();
-        all.extend(file.cases);
     }
-    all
 }
 
 /// Split sets that do not fit together.
-#[must_use]
-pub fn hostile_sets() -> Vec<HostileDump> {
+pub fn hostile_sets(meet: Meet<'_>) {
     let machine: Machine = machine(Arch::X86_64);
     let kdump = kdump_of(&machine, 0);
     let pages = pages_of(&machine);
     let whole = kdump.split(&[0..0x40, 0x40..0x240, 0x240..MAPNR]);
     let sub = |field: usize| BLOCK + kdump.sub_header_offsets()[field];
-    let mut all = Vec::new();
     let mut set = |name: &str, parts: Vec<Vec<u8>>, expect: Expect| {
-        all.push(HostileDump { name: format!("set: {name}"), parts, expect });
+        meet(HostileDump { name: format!("set: {name}"), parts, expect });
     };
     let refused = |field| Expect::Refused(field);
-    let missing: &[&str] = &["missing part of the split set, from PFN"];
-    set("in another order", vec![whole[2].clone(), whole[0].clone(), whole[1].clone()], Expect::Pages(pages));
-    set("without its first part", whole[1..].to_vec(), refused(missing));
-    set("without its last part", whole[..2].to_vec(), refused(missing));
-    set("without a part between", vec![whole[0].clone(), whole[2].clone()], refused(missing));
+    let without = |gone: std::ops::Range<u64>| {
+        let rest = pages.iter().filter(|(pfn, _)| !gone.contains(pfn));
+        Expect::Gaps(rest.map(|(pfn, page)| (*pfn, page.clone())).collect())
+    };
+    let all_pages = Expect::Pages(pages.clone());
+    set("in another order", vec![whole[2].clone(), whole[0].clone(), whole[1].clone()], all_pages);
+    set("without its first part", whole[1..].to_vec(), without(0..0x40));
+    set("without its last part", whole[..2].to_vec(), without(0x240..MAPNR));
+    set("without a part between", vec![whole[0].clone(), whole[2].clone()], without(0x40..0x240));
     set("a part twice", vec![whole[0].clone(), whole[1].clone(), whole[1].clone()], refused(&["start_pfn"]));
     set("of a whole file and a part", vec![kdump.to_vec(), whole[1].clone()], refused(&["split"]));
     set("of two whole files", vec![kdump.to_vec(), kdump.to_vec()], refused(&["split"]));
@@ -306,7 +313,7 @@ pub fn hostile_sets() -> Vec<HostileDump> {
         set(name, parts, expect);
     };
     changed("with an overlap", sub(11), 8, 0x3f, refused(&["start_pfn"]));
-    changed("with a gap", sub(11), 8, 0x41, refused(missing));
+    changed("with a gap", sub(11), 8, 0x41, without(0x40..0x41));
     changed("with a part that ends before it starts", sub(12), 8, 0x3f, refused(&["end_pfn"]));
     changed("with a part past the end", sub(12), 8, MAPNR + 1, refused(&["end_pfn"]));
     changed("with a part that is none", sub(2), 4, 0, refused(&["split"]));
@@ -320,5 +327,4 @@ pub fn hostile_sets() -> Vec<HostileDump> {
         refused(&["header_version", "max_mapnr", "bitmap_blocks", "disk_dump_header"]),
     );
     changed("of two bitmaps", 436, 4, 4, refused(&["bitmap_blocks"]));
-    all
 }

@@ -31,6 +31,9 @@ pub enum Expect {
     Refused(&'static [&'static str]),
     /// It opens, and these are the pages that can be read; all others are missing, and known to be.
     Pages(Pages),
+    /// Parts of a split set are missing: who asks for a whole set is told so; who does not, reads these pages, and all others
+    /// are lost.
+    Gaps(Pages),
     /// The damage is a lie that nothing contradicts: it ends, with an error or with other pages.
     Ends,
 }
@@ -52,16 +55,17 @@ impl HostileDump {
     }
 }
 
+/// Meets the cases one after the other: all of them together take a gigabyte.
+pub type Meet<'m> = &'m mut dyn FnMut(HostileDump);
+
 /// Every hostile dump.
-#[must_use]
-pub fn hostile_dumps() -> Vec<HostileDump> {
-    let mut all = hostile_elf_cores();
-    all.extend(hostile_kdump_files());
-    all.extend(hostile_pages());
-    all.extend(hostile_sets());
-    all.extend(hostile_streams());
-    all.extend(hostile_machines());
-    all
+pub fn hostile_dumps(meet: Meet<'_>) {
+    hostile_elf_cores(meet);
+    hostile_kdump_files(meet);
+    hostile_pages(meet);
+    hostile_sets(meet);
+    hostile_streams(meet);
+    hostile_machines(meet);
 }
 
 /// The machine of the corpus: 572 KiB in two pieces, with a kernel log.

@@ -1,6 +1,6 @@
 //! Pages whose packed bytes are damaged: bombs, streams without end, offsets to nowhere.
 
-use super::{Expect, HostileDump, machine, pages_of};
+use super::{Expect, HostileDump, Meet, machine, pages_of};
 use crate::{Arch, Codec, kdump_of, lzo, snappy, zlib, zstd};
 
 const ZLIB: u32 = 1;
@@ -143,8 +143,7 @@ fn broken_zstd() -> Vec<(String, u32, Vec<u8>)> {
 }
 
 /// kdump-compressed files of which one page is broken: it alone is lost.
-#[must_use]
-pub fn hostile_pages() -> Vec<HostileDump> {
+pub fn hostile_pages(meet: Meet<'_>) {
     const BROKEN: u64 = 0x203;
     let machine = machine(Arch::X86_64);
     let mut kdump = kdump_of(&machine, 0);
@@ -154,7 +153,6 @@ pub fn hostile_pages() -> Vec<HostileDump> {
     rest.remove(&BROKEN);
     let number = kdump.pages.keys().position(|pfn| *pfn == BROKEN).expect("the page is there");
     let desc = kdump.descs_at() + 24 * number;
-    let mut all = Vec::new();
     for (name, flags, bytes) in broken_pages() {
         let mut damaged = file.clone();
         let at = damaged.len() as u64;
@@ -162,7 +160,6 @@ pub fn hostile_pages() -> Vec<HostileDump> {
         damaged[desc + 8..desc + 12].copy_from_slice(&(bytes.len() as u32).to_le_bytes());
         damaged[desc + 12..desc + 16].copy_from_slice(&flags.to_le_bytes());
         damaged.extend_from_slice(&bytes);
-        all.push(HostileDump::new(format!("page: {name}"), damaged, Expect::Pages(rest.clone())));
+        meet(HostileDump::new(format!("page: {name}"), damaged, Expect::Pages(rest.clone())));
     }
-    all
 }

@@ -189,3 +189,59 @@ fn an_embedders_code_comes_back() {
     let mut memory = ElfMemory::new(&Broken, &loads, &mut index, PAGE).unwrap();
     assert_eq!(memory.read(PhysAddr(0), &mut [0]), Err(Fault::Code(-5)));
 }
+
+#[test]
+fn tangles_of_any_kind_agree_with_the_definition() {
+    let bytes = file(0x8000);
+    let mut state = 1_u64;
+    let mut below = |bound: u64| {
+        state = state.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(0x1405_7b7e_f767_814f);
+        (state >> 33) % bound
+    };
+    for _ in 0..300 {
+        let loads: Vec<_> = (0..=below(24))
+            .map(|_| {
+                let len = [0, 1, below(0x40), below(0x400)][below(4) as usize];
+                load(below(8) * 0x100 + below(3), below(0x7000), len, len)
+            })
+            .collect();
+        with(&bytes, &loads, |memory| {
+            for addr in 0..0xe00 {
+                let mut byte = [0xee];
+                // A page frame of which a byte is held is read, the rest of it as zeros.
+                if memory.read(PhysAddr(addr), &mut byte).is_ok() {
+                    assert_eq!(byte[0], expected(&bytes, &loads, addr).unwrap_or(0), "{addr:#x} {loads:x?}");
+                } else {
+                    assert_eq!(expected(&bytes, &loads, addr), None, "{addr:#x} {loads:x?}");
+                }
+            }
+        });
+    }
+}
+
+#[test]
+fn many_loads_inside_a_large_one_are_found() {
+    const LOADS: u64 = 200_000;
+    let bytes = file(0x1000);
+    let page = |i: u64| load(i << 13, i % 0x800, 0x800, 0x800);
+    let all = load(0, 0, 0x800, LOADS << 13);
+    // Last in the file, the large one is behind every other; what it claims to hold the file does not have.
+    let loads: Vec<_> = (0..LOADS).map(page).chain([all]).collect();
+    with(&bytes, &loads, |memory| {
+        for i in 0..LOADS {
+            let mut buf = [0; 4];
+            memory.read(PhysAddr(i << 13), &mut buf).unwrap();
+            assert_eq!(buf[..], bytes[(i % 0x800) as usize..][..4]);
+            assert_eq!(memory.read(PhysAddr((i << 13) + 0x1000), &mut buf), Err(Fault::Excluded));
+        }
+    });
+    let all = load(0, 0, LOADS << 13, LOADS << 13);
+    let loads: Vec<_> = (0..LOADS).map(page).chain([all]).collect();
+    with(&bytes, &loads, |memory| {
+        for i in (0..LOADS).rev() {
+            let mut buf = [0; 4];
+            let result = memory.read(PhysAddr((i << 13) + 0x1000), &mut buf);
+            assert_eq!(result, Err(Fault::Lost));
+        }
+    });
+}
