@@ -132,7 +132,7 @@ fn read(case: &HostileDump) -> Result<Pages, String> {
 
 /// Reads and dumps the cases: as an ordinary test every third.
 fn check(cases: impl FnOnce(Meet<'_>), least: usize) {
-    let (mut count, mut failed) = (0, Vec::new());
+    let (mut count, mut failed) = (0_usize, Vec::new());
     let every = every(3);
     cases(&mut |case| {
         let (case, number) = (&case, count);

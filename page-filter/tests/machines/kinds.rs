@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::kit::{KitMemory, assert_same, kind, machine_of, open, open_with, run};
+use crate::kit::{KitMemory, assert_same, every, kind, machine_of, open, open_with, run};
 use page_filter::{Counts, Filter, Kernel, KernelError, Level, MemoryModel, PageKind};
 use testkit::{Arch, Builder, Era, Machine, MemModel, Population, Use};
 use vmcore_format::kdump::UtsField;
@@ -147,11 +147,13 @@ fn a_kernel_without_memory_failure_keeps_offline_pages_at_level_0() {
 
 #[test]
 fn each_missing_key_keeps_more_and_loses_nothing() {
-    for era in [Era::V4_19, Era::V6_1, Era::V6_3, Era::V6_6, Era::V6_9, Era::V6_12, Era::V7_1] {
+    let eras = [Era::V4_19, Era::V6_1, Era::V6_3, Era::V6_6, Era::V6_9, Era::V6_12, Era::V7_1];
+    for (number, era) in eras.into_iter().enumerate() {
         let machine = Machine::x86_64(era).population(Population::Mix(9)).build();
         let mut memory = KitMemory::new(&machine);
         let info = machine.vmcoreinfo();
-        for line in info.lines() {
+        // Another third of the keys in each era: most are in all of them.
+        for line in info.lines().skip(number % every(3)).step_by(every(3)) {
             let without: String = info.lines().filter(|l| *l != line).flat_map(|l| [l, "\n"]).collect();
             for level in [2, 8, 31] {
                 let Ok(mut kernel) = open_with(&machine, &mut memory, &without, true) else { continue };
