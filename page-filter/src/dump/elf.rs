@@ -217,7 +217,12 @@ impl<'a> ElfWriter<'a> {
     /// Appends the program header of a stretch of memory; its `p_offset` counts from the start of the pages.
     pub(super) fn segment(&mut self, header: &ProgramHeader, out: &mut dyn WriteAt) -> Result<(), Error> {
         let p_offset = self.pages.saturating_add(header.p_offset);
-        self.append_header(&ProgramHeader { p_offset, ..*header }, out)
+        // Virtual addresses wrap where the machine's do.
+        let p_vaddr = match self.header.layout.class {
+            Class::Bits32 => header.p_vaddr & u64::from(u32::MAX),
+            Class::Bits64 => header.p_vaddr,
+        };
+        self.append_header(&ProgramHeader { p_offset, p_vaddr, ..*header }, out)
     }
 
     /// Ends what stands before the pages.

@@ -81,7 +81,8 @@ fn judge(folder: &Folder, case: &HostileDump, line: &str, output: &Output) -> Re
         Expect::Refused(_) if code != 1 && !merge => return Err(format!("taken, with exit code {code}")),
         Expect::Refused(fields) if !merge && !fields.is_empty() => {
             let named = fields.iter().any(|field| said.contains(field));
-            let other = ["not a dump", "table of page frames", "the kernel log"];
+            let other =
+                ["not a dump", "table of page frames", "the kernel log", "damaged or missing in the file"];
             if !named && !other.iter().any(|words| said.contains(words)) {
                 return Err(format!("refused for another reason: {said}"));
             }
