@@ -105,6 +105,7 @@ mod tests {
     use super::*;
 
     #[test]
+    #[cfg_attr(miri, ignore = "Miri has no fstatfs")]
     fn a_file_reads_all_or_nothing() {
         let path = std::env::temp_dir().join(format!("kcapture-input-{}", std::process::id()));
         fs::write(&path, b"0123456789").unwrap();
@@ -119,6 +120,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "Miri has no fstatfs")]
     fn holes_are_passed_over() {
         let path = std::env::temp_dir().join(format!("kcapture-holes-{}", std::process::id()));
         let file = File::create(&path).unwrap();

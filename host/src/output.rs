@@ -191,6 +191,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "Miri has no fstatfs")]
     fn an_existing_file_is_refused_or_emptied() {
         let path = scratch("exists");
         fs::write(&path, b"precious").unwrap();
@@ -206,6 +207,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "Miri has no fstatfs")]
     fn a_new_file_is_its_owners_alone() {
         let path = scratch("mode");
         let output = Output::create(&path, IfExists::Overwrite, &[]).unwrap();
@@ -223,6 +225,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "Miri has no fstatfs")]
     fn what_is_in_use_is_never_overwritten() {
         let path = scratch("same");
         let link = scratch("link");
@@ -240,6 +243,7 @@ mod tests {
         fs::remove_file(link).unwrap();
     }
     #[test]
+    #[cfg_attr(miri, ignore = "Miri has no fstatfs")]
     fn storage_taken_ahead_is_given_back() {
         let path = scratch("ahead");
         let mut output = Output::create(&path, IfExists::Overwrite, &[]).unwrap();
@@ -262,6 +266,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "Miri has no fstatfs")]
     fn a_full_file_system_keeps_what_fits() {
         let path = scratch("full");
         let mut output = Output::create(&path, IfExists::Overwrite, &[]).unwrap();

@@ -401,6 +401,7 @@ mod tests {
 
     /// A machine check as the kernel reports it (`BUS_MCEERR_AR`), sent by hand: no memory is broken here.
     #[test]
+    #[cfg_attr(miri, ignore = "Miri has no signals")]
     fn memory_that_breaks_fails_the_copy_and_says_where() {
         const PAGE: usize = 4096;
         let path = std::env::temp_dir().join(format!("kcapture-poison-{}", std::process::id()));

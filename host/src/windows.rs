@@ -169,6 +169,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "Miri maps no files")]
     fn what_is_read_is_what_stands_there() {
         let bytes = bytes(2 * WINDOW as usize + 5000);
         let size = bytes.len() as u64;
@@ -188,6 +189,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "Miri maps no files")]
     fn a_file_that_is_cut_off_under_its_mapping_fails_reads_and_nothing_else() {
         let bytes = bytes(64 << 12);
         let size = bytes.len() as u64;
@@ -208,6 +210,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "Miri maps no files")]
     fn broken_memory_is_not_touched_again() {
         let bytes = bytes(64 << 12);
         let size = bytes.len() as u64;
@@ -227,6 +230,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "Miri maps no files")]
     fn threads_read_side_by_side_while_pages_go_away() {
         let bytes = bytes(256 << 12);
         let size = bytes.len() as u64;

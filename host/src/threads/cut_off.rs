@@ -140,6 +140,7 @@ fn check(
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "Miri maps no files")]
 fn a_vmcore_that_is_cut_off_while_it_is_mapped_loses_what_is_gone_and_nothing_else() {
     let machine = testkit::Machine::x86_64(Era::V6_1).build();
     let whole = machine.elf().to_vec().len() as u64;
