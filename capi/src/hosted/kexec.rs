@@ -230,6 +230,7 @@ mod tests {
 
     /// What the kernel refuses whoever asks, so that nothing is ever loaded here.
     #[test]
+    #[cfg_attr(miri, ignore = "Miri has no kexec_load")]
     fn what_the_kernel_refuses_has_its_errno() {
         let mut error = no_error();
         unsafe {

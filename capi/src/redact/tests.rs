@@ -14,13 +14,13 @@ use crate::testing::{Memory, Room, Setup, input, no_error, output, sized};
 
 const KEY: &[u8; 32] = b"0123456789-a key of 32 bytes-\x01\x02\x03";
 /// Over the end of a page.
-const PLACE: u64 = 0x100_0ff0;
+const PLACE: u64 = 0x80_0ff0;
 /// Further frames that a bitmap names: the second of these two.
-const PAGES: u64 = 0x1004;
+const PAGES: u64 = 0x804;
 
 fn machine() -> Machine {
     let mut builder = Machine::x86_64(Era::V6_1);
-    for pfn in 0x1000..0x1008 {
+    for pfn in 0x800..0x808 {
         builder = builder.place(pfn, Use::Kernel);
     }
     let mut machine = builder.build();
@@ -71,7 +71,7 @@ fn has(file: &[u8], bytes: &[u8]) -> bool {
 }
 
 const LOG: &[u8] =
-    b"erase key@0x1000ff0 size 32\nerase 0x100000000000 size 1\nerase page@0x1005000 size 4096\n";
+    b"erase key@0x800ff0 size 32\nerase 0x100000000000 size 1\nerase page@0x805000 size 4096\n";
 
 #[test]
 fn what_is_hidden_is_not_in_the_file() {

@@ -15,6 +15,7 @@ fn scratch(name: &str) -> CString {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "Miri has no fstatfs")]
 fn a_file_is_written_read_and_removed() {
     let name = scratch("file");
     let (mut output, mut input) = (Room::<kcap_output>::new(), Room::<kcap_input>::new());
