@@ -65,7 +65,10 @@ fn forms(checks: &Checks, kcap: &Kcap, case: &Case, (start, end): &(String, Stri
     if let Some(meta_package) = case.symbols_of.filter(|_| case.peer_is_right) {
         checks.check(&format!("{} redacted: crash", case.name), crash(case, meta_package));
     }
-    checks.check(&format!("{} redacted: symbols", case.name), symbols(kcap, case));
+    // libkdumpfile 0.5.1 translates no virtual address of 6.12.
+    if case.peer_is_right {
+        checks.check(&format!("{} redacted: symbols", case.name), symbols(kcap, case));
+    }
 }
 
 /// What `kcap info` says of the log.
