@@ -6,7 +6,8 @@
 //!
 //! A page that goes away under a mapping (a file that was cut off, memory that breaks) raises `SIGBUS`: the read fails then, and
 //! nothing else happens ([`Mapping`]). Windows that failed are not mapped again: what is in them is read by `pread`, where an error
-//! costs one system call. Broken memory is not touched a second time, neither way: through `pread` the kernel might fall over it.
+//! costs one system call. Broken memory is not touched a second time, neither way: through `pread` the kernel might fall over it. The
+//! last 4096 windows and pieces that failed are remembered; one that was forgotten is touched again.
 
 use core::sync::atomic::{AtomicBool, Ordering};
 use std::fs::File;

@@ -146,17 +146,18 @@ impl Kernel {
         self.paging.read(memory, addr, buf)
     }
 
-    /// Where the crashed kernel's names stand.
-    pub(crate) fn names_at(&self) -> Option<VirtAddr> {
-        self.uts_name
-    }
-
     /// The crashed kernel's names, from `init_uts_ns`; `None` where VMCOREINFO does not say where they stand
     /// (`OFFSET(uts_namespace.name)`, Linux 5.9) or they cannot be read.
     pub fn utsname(&mut self, memory: &mut dyn PhysMemory) -> Option<UtsName> {
+        self.names(memory).map(|(_, bytes)| UtsName::from_bytes(bytes))
+    }
+
+    /// The bytes of [`utsname`](Self::utsname), and where they stand.
+    pub(crate) fn names(&mut self, memory: &mut dyn PhysMemory) -> Option<(VirtAddr, [u8; UtsName::LEN])> {
+        let at = self.uts_name?;
         let mut bytes = [0; UtsName::LEN];
-        self.paging.read(memory, self.uts_name?, &mut bytes).ok()?;
-        Some(UtsName::from_bytes(bytes))
+        self.paging.read(memory, at, &mut bytes).ok()?;
+        Some((at, bytes))
     }
 
     /// The memory model, where the mem_map was found.

@@ -141,10 +141,16 @@ struct Kdump<'a> {
     blocks: Blocks<'a>,
 }
 
+/// Data of a file that stand before data met earlier, and are remembered all the same: each takes moving those behind it. The shared
+/// page of zeros is one of them where the first page of a dump is another.
+const MOST_LATE: usize = 256;
+
 /// The data of the pages of one file, in ascending order, as far as there is room.
 struct Blocks<'a> {
     table: &'a mut [Block],
     used: usize,
+    /// Those that were not the highest when they came.
+    late: usize,
     part: usize,
     /// The end of the highest data so far.
     high: u64,
@@ -153,15 +159,12 @@ struct Blocks<'a> {
 impl Blocks<'_> {
     fn place(&mut self, part: usize, desc: &PageDesc) -> Result<Place, Flaw> {
         if part != self.part {
-            (self.part, self.used, self.high) = (part, 0, 0);
+            (self.part, self.used, self.late, self.high) = (part, 0, 0, 0);
         }
         let block = Block { offset: desc.offset, len: desc.size };
         if block.offset >= self.high {
             self.high = block.end();
-            if let Some(slot) = self.table.get_mut(self.used) {
-                *slot = block;
-                self.used = self.used.saturating_add(1);
-            }
+            self.insert(self.used, block);
             return Ok(Place::Own);
         }
         let known = self.table.get(..self.used).unwrap_or_default();
@@ -169,7 +172,25 @@ impl Blocks<'_> {
         match known.get(at) {
             Some(known) if *known == block => Ok(Place::Shared),
             Some(known) if known.offset < block.end() => Err(Flaw::Overlap),
-            _ => Ok(Place::Own),
+            _ => {
+                if self.late < MOST_LATE {
+                    self.late = self.late.saturating_add(1);
+                    self.insert(at, block);
+                }
+                Ok(Place::Own)
+            }
+        }
+    }
+
+    /// Remembers `block` as number `at`, if there is room.
+    fn insert(&mut self, at: usize, block: Block) {
+        let end = self.used.saturating_add(1);
+        if let Some(behind) = self.table.get_mut(at..end) {
+            behind.rotate_right(1);
+            if let Some(slot) = behind.first_mut() {
+                *slot = block;
+            }
+            self.used = end;
         }
     }
 }
@@ -230,7 +251,8 @@ impl<'a> Verifier<'a> {
     /// Looks at a kdump-compressed file, or a split set of them.
     ///
     /// `buffer` has two pages. `blocks` may be empty: it has an entry for each page whose data are checked for overlaps with
-    /// those of others (the first so many of each file).
+    /// those of others, and found when others share them: the first so many of each file, of those that stand before data of a
+    /// lower page frame 256.
     ///
     /// # Errors
     /// [`Error::BufferTooSmall`] with the bytes that `buffer` needs.
@@ -245,7 +267,7 @@ impl<'a> Verifier<'a> {
         let small = Error::BufferTooSmall { needed };
         let (packed, rest) = buffer.split_at_mut_checked(len).ok_or(small)?;
         let page = rest.get_mut(..len).ok_or(small)?;
-        let blocks = Blocks { table: blocks, used: 0, part: 0, high: 0 };
+        let blocks = Blocks { table: blocks, used: 0, late: 0, part: 0, high: 0 };
         let of = Of::Kdump(Kdump { file, decode, packed, descs_end: 0, blocks });
         Ok(Self { of, page, run: 0..0, done: false, verified: Verified::NOTHING })
     }
@@ -416,9 +438,12 @@ mod tests {
         assert_eq!(with(at + 8, &8192_u32.to_le_bytes()), (0, 1, Some(Flaw::Desc(Field::PageDescSize))));
         assert_eq!(with(at + 12, &0x40_u32.to_le_bytes()), (0, 1, Some(Flaw::Desc(Field::PageDescFlags))));
         // A page of the first bitmap is not the machine's any more.
-        let known = 2 * 4096 + bytes[2 * 4096..].iter().position(|&byte| byte == 0xff).unwrap();
-        let (_, unknown, _) = with(known, &[0]);
-        assert!(unknown <= 8);
+        let (bitmap_1, bitmap_2) = (2 * 4096, 2 * 4096 + (descs - 2 * 4096) / 2);
+        let both = (0..bitmap_2 - bitmap_1)
+            .find(|at| bytes[bitmap_1 + at] == 0xff && bytes[bitmap_2 + at] != 0)
+            .unwrap();
+        let held = u64::from(bytes[bitmap_2 + both].count_ones());
+        assert_eq!(with(bitmap_1 + both, &[0]), (0, held, Some(Flaw::Unknown)));
     }
 
     #[test]
@@ -434,11 +459,14 @@ mod tests {
     fn data_that_overlap_are_no_shared_ones() {
         let desc = |offset, size| PageDesc { offset, size, flags: 0, page_flags: 0 };
         let mut table = [Block::default(); 3];
-        let mut blocks = Blocks { table: &mut table, used: 0, part: 0, high: 0 };
+        let mut blocks = Blocks { table: &mut table, used: 0, late: 0, part: 0, high: 0 };
         assert_eq!(blocks.place(0, &desc(100, 10)), Ok(Place::Own));
         assert_eq!(blocks.place(0, &desc(120, 10)), Ok(Place::Own));
         assert_eq!(blocks.place(0, &desc(100, 10)), Ok(Place::Shared));
         assert_eq!(blocks.place(0, &desc(110, 10)), Ok(Place::Own));
+        assert_eq!(blocks.place(0, &desc(110, 10)), Ok(Place::Shared), "met after data behind it");
+        assert_eq!(blocks.place(0, &desc(80, 10)), Ok(Place::Own), "no room left");
+        assert_eq!(blocks.place(0, &desc(120, 10)), Ok(Place::Shared));
         for (offset, size) in [(100, 9), (101, 9), (99, 2), (95, 30), (125, 20), (119, 2)] {
             assert_eq!(blocks.place(0, &desc(offset, size)), Err(Flaw::Overlap), "{offset} {size}");
         }

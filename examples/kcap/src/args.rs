@@ -138,7 +138,8 @@ pub(crate) struct DumpArgs {
     /// Overwrite an output that exists
     #[arg(short = 'f', long)]
     pub(crate) force: bool,
-    /// Write no more than this to each OUT (K, M, G): the dump breaks off there, is marked as incomplete, and kcap exits with 3
+    /// Write no more than this to each OUT (K, M, G), with -F to the dump inside the stream: it breaks off there, is marked as
+    /// incomplete, and kcap exits with 3
     #[arg(short = 'L', long = "limit", value_name = "SIZE", value_parser = parse_size)]
     pub(crate) limit: Option<u64>,
     /// Work in this much memory (K, M, G) [default: what suits the machine]; each thread besides the first takes its own

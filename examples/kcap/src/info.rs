@@ -2,6 +2,7 @@
 
 use std::io::{self, BufWriter, Write};
 
+use page_filter::dump::NoteBytes;
 use page_filter::{Counts, PageKind};
 use serde_json::{Value, json};
 use vmcore_format::eraseinfo::EraseLine;
@@ -17,6 +18,9 @@ use crate::words;
 
 /// The version of the JSON object's shape: it grows when a key changes its meaning or goes.
 const VERSION: u32 = 1;
+
+/// The most of a log of erased data that is shown, in bytes.
+const MOST_ERASED: usize = 1 << 20;
 
 /// Everything that is said.
 struct Info {
@@ -52,21 +56,29 @@ fn collect(opened: &mut Opened<'_>) -> Result<Info, Failure> {
         }
         _ => None,
     };
-    let erased = erased(opened);
+    let erased = erased(&opened.machine.erased);
     Ok(Info { facts, known, held, counts, erased })
 }
 
-/// The lines of the log of erased data. One that cannot be read has none.
-fn erased(opened: &Opened<'_>) -> Vec<String> {
+/// The lines of the log of erased data. One that cannot be read has none; after as much as anyone reads comes `...`.
+fn erased(log: &NoteBytes<'_>) -> Vec<String> {
     let mut text = Vec::new();
     let mut bytes = [0; 4096];
     // Where its place in the file cannot be told there is no text.
-    let _ = opened.machine.erased.for_each(&mut bytes, |piece| {
+    let _ = log.for_each(&mut bytes, |piece| {
         text.extend_from_slice(piece);
-        Ok::<_, vmcore_format::Error>(())
+        // Any error ends the reading.
+        if text.len() > MOST_ERASED {
+            Err(vmcore_format::Error::BufferTooSmall { needed: 0 })
+        } else {
+            Ok(())
+        }
     });
+    let more = text.len() > MOST_ERASED;
+    text.truncate(MOST_ERASED);
     let text = String::from_utf8_lossy(&text);
-    text.split(['\n', '\0']).filter(|line| !line.is_empty()).map(visible).collect()
+    let lines = text.split(['\n', '\0']).filter(|line| !line.is_empty()).map(visible);
+    lines.chain(more.then(|| "...".to_owned())).collect()
 }
 
 /// A line without what a terminal would obey.
@@ -142,4 +154,29 @@ fn format_lines(opened: &Opened<'_>) -> Vec<(&'static str, String)> {
         lines.push(("incomplete", "yes: pages are missing".into()));
     }
     lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use vmcore_format::note::NoteRegion;
+
+    fn lines_of(text: &[u8]) -> Vec<String> {
+        let region = NoteRegion { offset: 0, len: text.len() as u64, align: 4 };
+        erased(&NoteBytes::Region(&text, region))
+    }
+
+    #[test]
+    fn a_long_log_of_erased_data_is_cut_and_says_so() {
+        assert_eq!(lines_of(b"erase a\nerase b\n\0\0"), ["erase a", "erase b"]);
+        let line = b"erase 123456789\n";
+        let most = line.repeat((1 << 20) / line.len());
+        assert_eq!(
+            (lines_of(&most).len(), lines_of(&most).last().unwrap().as_str()),
+            (1 << 16, "erase 123456789")
+        );
+        let more = line.repeat(1 << 18);
+        let lines = lines_of(&more);
+        assert_eq!((lines.len(), lines.last().unwrap().as_str()), ((1 << 16) + 1, "..."));
+    }
 }

@@ -39,7 +39,11 @@ pub(crate) fn run(args: &MergeArgs) -> Result<Exit, Failure> {
                 let marked = if whole { Ok(()) } else { mark_incomplete(view, &mut output) };
                 marked.and_then(|()| output.sign()).map_err(|error| Failure::in_file(&args.output, error))
             })?;
-            let outcome = if whole { Exit::Done } else { Exit::Incomplete };
+            let marked = whole && is_marked(view);
+            let outcome = if whole && !marked { Exit::Done } else { Exit::Incomplete };
+            if marked {
+                messages.error("the dump in the stream was broken off: it is marked as incomplete");
+            }
             if !whole {
                 let recovered = recovered(args, view);
                 messages.error(format_args!(
@@ -162,6 +166,18 @@ fn unflatten(
             progress.finish();
             return Ok(());
         }
+    }
+}
+
+/// Whether the writer of a dump marked it as incomplete.
+fn is_marked(view: &View<'_>) -> bool {
+    if is_kdump(view) {
+        let mut parts = [Part::new(view)];
+        let mut index = [0; 1];
+        KdumpFile::open(&mut parts, &mut index)
+            .is_ok_and(|kdump| kdump.header().status.0 & Status::INCOMPLETE != 0)
+    } else {
+        Header::read(view).is_ok_and(|header| header.has_incomplete_flag() && header.is_incomplete())
     }
 }
 

@@ -11,8 +11,9 @@ use crate::{Fault, bits, codec};
 /// The most page frames that a chunk spans.
 pub const CHUNK_FRAMES: u64 = 256;
 
-/// Read faults that a chunk names one by one.
-pub(super) const NAMED_FAULTS: usize = 4;
+/// Read faults that a report names one by one. A chunk names as many: which ones a report names does not depend on how pages are
+/// divided into chunks.
+pub const NAMED_FAULTS: usize = 16;
 
 /// Pages to be encoded: nothing but numbers, to be sent to whichever thread is free.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -11,6 +11,7 @@ use vmcore_format::{Field, Pfn, WriteAt};
 
 use super::duplicates::Duplicates;
 use super::elf::{ElfWriter, Loads};
+use super::encode::too_small;
 use super::extent::Extents;
 use super::kdump::KdumpWriter;
 use super::span::ScanParams;
@@ -334,7 +335,8 @@ impl<'a> Dumper<'a> {
     /// Writes an encoded chunk; `bytes` is what [`encode_chunk`](super::encode_chunk) wrote to its buffer.
     ///
     /// # Errors
-    /// [`Error::OutOfOrder`], [`Error::Changed`], and those of `out`.
+    /// [`Error::OutOfOrder`], [`Error::BufferTooSmall`] when `bytes` are fewer than [`Encoded::bytes`], [`Error::Changed`], and
+    /// those of `out`.
     pub fn commit_chunk(
         &mut self,
         chunk: &Chunk,
@@ -345,7 +347,8 @@ impl<'a> Dumper<'a> {
         if chunk.sequence != self.committed {
             return Err(Error::OutOfOrder { expected: self.committed });
         }
-        let bytes = bytes.get(..encoded.bytes()).unwrap_or(bytes);
+        let needed = encoded.bytes();
+        let bytes = bytes.get(..needed).ok_or_else(|| too_small(needed))?;
         match &mut self.writer {
             Writer::Kdump(writer) => {
                 writer.commit(chunk, encoded, bytes, &mut self.duplicates, out)?;

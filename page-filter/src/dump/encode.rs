@@ -239,7 +239,7 @@ fn data(size: usize) -> EncodedPage {
     EncodedPage::Data(u32::try_from(size).unwrap_or(0))
 }
 
-fn too_small(needed: usize) -> Error {
+pub(super) fn too_small(needed: usize) -> Error {
     Error::BufferTooSmall { needed: u64::try_from(needed).unwrap_or(u64::MAX) }
 }
 

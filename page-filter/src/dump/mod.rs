@@ -57,13 +57,13 @@ use frames::Frames;
 
 use crate::Filter;
 
-pub use chunk::{CHUNK_FRAMES, Chunk, EncodeParams, Encoded};
+pub use chunk::{CHUNK_FRAMES, Chunk, EncodeParams, Encoded, NAMED_FAULTS};
 pub use dumper::{Dumper, Next};
 pub use encode::encode_chunk;
 pub use error::Error;
 pub use extent::EXCLUDED_RUN;
 pub use options::{Format, Options, Split};
-pub use report::{NAMED_FAULTS, Outcome, Phase, Progress, Reason, Report};
+pub use report::{Outcome, Phase, Progress, Reason, Report};
 pub use source::{NoteBytes, Source};
 pub use span::{SPAN_FRAMES, SPAN_WORDS, Scanned, Scanner, Span};
 

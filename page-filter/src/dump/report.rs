@@ -2,12 +2,9 @@
 
 use vmcore_format::Pfn;
 
-use super::chunk::EncodedPage;
+use super::chunk::{EncodedPage, NAMED_FAULTS};
 use super::{Chunk, EncodeParams, Encoded, Options};
 use crate::{Counts, Fault, Findings, Level, Sections};
-
-/// Read faults that a report names one by one.
-pub const NAMED_FAULTS: usize = 16;
 
 /// What the dumper is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -83,9 +80,10 @@ pub struct Report {
     /// Zero pages among those: found while saving, or (ELF) left out.
     pub zero: u64,
     /// Pages saved in this output that share the bytes of an earlier one
-    /// ([`Options::share_duplicates`](super::Options::share_duplicates)).
+    /// ([`Options::share_duplicates`](super::Options::share_duplicates)). Of a dump that was
+    /// [abandoned](super::Dumper::abandon) those that were committed: more than the output may hold.
     pub duplicates: u64,
-    /// Bytes that were not written for them.
+    /// Bytes that were not written for them, counted in the same way.
     pub duplicate_bytes: u64,
     /// Pages to be saved that could not be read.
     pub lost: u64,
@@ -97,9 +95,10 @@ pub struct Report {
     pub faults: [Option<(Pfn, Fault)>; NAMED_FAULTS],
     /// Whether the input says that it is not whole, or ends too early.
     pub incomplete: bool,
-    /// Pages saved in this output of which something is hidden.
+    /// Pages saved in this output of which something is hidden. Of a dump that was [abandoned](super::Dumper::abandon) those
+    /// that were committed: more than the output may hold.
     pub redacted_pages: u64,
-    /// Bytes hidden in them.
+    /// Bytes hidden in them, counted in the same way.
     pub redacted_bytes: u64,
     /// Bytes written to the output.
     pub written: u64,

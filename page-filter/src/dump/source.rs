@@ -276,16 +276,17 @@ impl<'a> Source<'a> {
     /// The length of the notes without a log of erased data at their end, and without what follows the last note: another note
     /// may stand there. In bytes, a multiple of 4.
     pub(super) fn notes_before_log(&self) -> Result<u64, Error> {
-        let mut before = 0_u64;
+        let (mut before, mut left) = (0_u64, MOST_NOTES);
         let (mut end, mut log) = (0, None);
         for region in self.notes.regions() {
             let (file, region) = region?;
             for note in Notes::new(file, region, self.layout.endian) {
-                // Bytes that are no notes stay as they are.
-                let Ok(note) = note else {
+                // Bytes that are no notes, and what comes after too many of them, stay as they are.
+                let (Ok(note), Some(others)) = (note, left.checked_sub(1)) else {
                     (end, log) = (before.saturating_add(region.len), None);
                     break;
                 };
+                left = others;
                 let at = |offset: u64| before.saturating_add(offset.saturating_sub(region.offset));
                 let start = at(note.offset);
                 log = if note.kind() == NoteKind::EraseInfo { log.or(Some(start)) } else { None };

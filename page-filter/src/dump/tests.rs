@@ -234,6 +234,52 @@ fn chunks_may_be_encoded_in_any_order_and_are_committed_in_theirs() {
 }
 
 #[test]
+fn a_chunk_with_too_few_bytes_is_refused_and_can_be_committed_still() {
+    let (mut machine, end) = scattered();
+    for format in [Format::Kdump, Format::Elf] {
+        let mut words = vec![0; 1 << 16];
+        let mut dumper = Dumper::new(source(&machine, end), None, options(1, format), &mut words).unwrap();
+        let params = dumper.params();
+        let mut out = File::default();
+        let chunk = loop {
+            match dumper.next_chunk(&mut machine, &mut out).unwrap() {
+                Next::Again(_) => {}
+                Next::Chunk(chunk) => break chunk,
+                Next::Done => unreachable!("there are pages"),
+            }
+        };
+        let mut scratch = vec![0; params.scratch_words()];
+        let mut bytes = vec![0; params.out_bytes()];
+        let encoded = encode_chunk(&params, &chunk, &mut machine, &mut scratch, &mut bytes).unwrap();
+        let len = encoded.bytes();
+        assert!(len > 0 && len.is_multiple_of(PAGE as usize));
+        let short = dumper.commit_chunk(&chunk, &encoded, &bytes[..len - 1], &mut out);
+        assert_eq!(short, Err(Error::BufferTooSmall { needed: len as u64 }), "{format:?}");
+        assert_eq!(dumper.report().saved, 0);
+        dumper.commit_chunk(&chunk, &encoded, &bytes[..len], &mut out).unwrap();
+    }
+}
+
+#[test]
+fn the_first_lost_pages_are_named_whatever_the_memory() {
+    let (mut machine, end) = scattered();
+    let broken: Vec<u64> = machine.0.keys().copied().filter(|pfn| pfn % 11 == 7).collect();
+    for pfn in &broken {
+        machine.0.insert(*pfn, Frame::Broken(-3));
+    }
+    let expected: Vec<_> = broken[..16].iter().map(|pfn| Some((Pfn(*pfn), Fault::Code(-3)))).collect();
+    for format in [Format::Kdump, Format::Elf] {
+        let options = options(0, format);
+        let least = least_words(source(&machine, end), options);
+        for words in [least, 1 << 20] {
+            let report = dump(source(&machine, end), options, words, &mut machine, &mut File::default());
+            assert_eq!(report.lost, broken.len() as u64);
+            assert_eq!(report.faults.as_slice(), expected, "{format:?}, {words} words");
+        }
+    }
+}
+
+#[test]
 fn the_least_memory_gives_the_same_dump_as_plenty() {
     let (mut machine, end) = scattered();
     for format in [Format::Kdump, Format::Elf] {

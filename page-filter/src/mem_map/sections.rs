@@ -84,14 +84,15 @@ impl FrameRanges {
 /// both agree on is read; this is the rest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Sections {
-    /// The input has it, and its section is gone: memory that was removed after the crash kernel was loaded. Reading it may
-    /// stop a real machine, or give anything: it is not read and not dumped ([`PageKind::Removed`]), where
-    /// [`believed`](Self::believed).
+    /// The input has it, and both its section and its `struct page`s are gone: memory that was removed after the crash kernel was
+    /// loaded. Reading it may stop a real machine, or give anything: it is not read and not dumped ([`PageKind::Removed`]), where
+    /// [`believed`](Self::believed). Only kernels that have all `struct page`s in one virtual array (`vmemmap`) can tell.
     pub removed: FrameRanges,
     /// The input has it, and its section is offline, or has no `struct page`s: the kernel does not use it. Its `struct page`s
     /// are not looked at, and its pages are kept ([`PageKind::Unknown`]).
     pub offline: FrameRanges,
-    /// The input has it, and its section cannot be read, or contradicts the rest of the kernel: kept.
+    /// The input has it, and its section cannot be read, contradicts the rest of the kernel, or alone says that it is gone:
+    /// kept ([`PageKind::Unknown`]).
     pub unreadable: FrameRanges,
     /// The kernel uses it, and nothing of its section is in the input: memory that was added after the crash kernel was loaded.
     /// It cannot be dumped.
@@ -99,8 +100,8 @@ pub struct Sections {
     /// Whether the kernel marks sections as online (Linux 4.13); if not, none is known to be offline.
     pub tells_online: bool,
     /// Whether [`removed`](Self::removed) memory is left out. It is not where a page frame of the kernel's own would be among
-    /// it, or half of the memory: then the sections are misread, and it is kept. Nor is it where not all of the input's memory could
-    /// be compared.
+    /// it, or half of the memory, or where sections do not share one array after all: then the sections are misread, and it is kept.
+    /// Nor is it where not all of the input's memory could be compared.
     pub believed: bool,
     /// Whether all sections were looked at.
     pub whole: bool,
@@ -138,8 +139,11 @@ impl Sections {
             let list = match sparse.section_of(paging, memory, run.start) {
                 Section::Mapped { online: false, .. } if own => &mut found.offline,
                 Section::Bare => &mut found.offline,
-                Section::Mapped { .. } => return true,
-                Section::Absent if !sparse.has_struct_pages(paging, memory, run.start) => {
+                Section::Mapped { mem_map, .. } => {
+                    found.believed &= sparse.agrees(mem_map);
+                    return true;
+                }
+                Section::Absent if sparse.lost_struct_pages(paging, memory, run.start) => {
                     found.believed &= witnesses.first_from(run.start) >= run.end;
                     &mut found.removed
                 }
@@ -183,6 +187,7 @@ impl Sections {
 fn one_array(sparse: &mut Sparse, paging: &mut Paging, memory: &mut dyn PhysMemory) -> Option<u64> {
     let (mut seen, mut shared) = (0u64, None);
     let mut last = None;
+    let mut linear = false;
     for_each_section(sparse, paging, memory, |sparse, paging, memory, run| {
         let Section::Mapped { mem_map, .. } = sparse.section_of(paging, memory, run.start) else {
             return true;
@@ -197,9 +202,11 @@ fn one_array(sparse: &mut Sparse, paging: &mut Paging, memory: &mut dyn PhysMemo
         }
         shared = Some(mem_map);
         seen = seen.saturating_add(1);
-        seen < ENOUGH
+        // Arrays of their own that follow one another look the same.
+        linear = sparse.is_in_linear_map(paging, memory, mem_map, run.start);
+        seen < ENOUGH && !linear
     });
-    shared.filter(|_| seen > 1)
+    shared.filter(|_| seen > 1 && !linear)
 }
 
 /// Calls `visit` with the frames of each section that the input has, as long as it answers `true`; whether all were visited.

@@ -140,7 +140,7 @@ impl Sparse {
             Section::Mapped { mem_map, online } if online || !self.tells_online => {
                 self.struct_page(mem_map, pfn)
             }
-            Section::Absent if self.believed && !self.has_struct_pages(paging, memory, pfn) => {
+            Section::Absent if self.believed && self.lost_struct_pages(paging, memory, pfn) => {
                 return Described::Removed { until };
             }
             _ => None,
@@ -192,19 +192,36 @@ impl Sparse {
         self.shared.is_none_or(|shared| shared == mem_map)
     }
 
-    /// Whether `pfn` would have a `struct page`, whatever its section says: the kernel unmaps them when it removes memory.
-    pub(super) fn has_struct_pages(
+    /// Whether the `struct page` of `pfn` lies where the section's descriptor does: in the linear map, in memory as any other. Also where
+    /// that cannot be told.
+    pub(super) fn is_in_linear_map(
+        &self,
+        paging: &mut Paging,
+        memory: &mut dyn PhysMemory,
+        mem_map: u64,
+        pfn: u64,
+    ) -> bool {
+        let entry = self.entry(paging, memory, self.number(pfn)).flatten();
+        let first = self.struct_page(mem_map, pfn).map(VirtAddr);
+        let mut offset = |addr: Option<VirtAddr>| {
+            let addr = addr?;
+            paging.translate(memory, addr).ok().map(|found| addr.0.wrapping_sub(found.phys.0))
+        };
+        let (entry, first) = (offset(entry), offset(first));
+        first.is_none() || first == entry
+    }
+
+    /// Whether the kernel unmapped the `struct page` of `pfn`, as it does when it removes memory: the second witness beside a section
+    /// that says so. Only where all sections share one array is it known where the `struct page` stood.
+    pub(super) fn lost_struct_pages(
         &self,
         paging: &mut Paging,
         memory: &mut dyn PhysMemory,
         pfn: u64,
     ) -> bool {
         let first = self.shared.and_then(|mem_map| self.struct_page(mem_map, pfn)).map(VirtAddr);
-        first.is_some_and(|first| match paging.translate(memory, first) {
-            Ok(_) => true,
-            // Page tables that cannot be read prove nothing.
-            Err(fault) => !matches!(fault, VirtFault::NotMapped(_)),
-        })
+        // Page tables that cannot be read prove nothing.
+        first.is_some_and(|first| matches!(paging.translate(memory, first), Err(VirtFault::NotMapped(_))))
     }
 
     /// The section that `pfn` is in.

@@ -81,8 +81,13 @@ fn a_limited_stream_is_whole_and_the_dump_in_it_is_not() {
         let pages = there(&folder, "@stream");
         assert!(pages > 4);
         check_incomplete(&folder, "@stream", pages);
-        assert_eq!(code(&kcap_in(&folder, "merge @merged @stream")), 0);
+        let merged = kcap_in(&folder, "merge @merged @stream");
+        assert_eq!(code(&merged), 3, "{}", stderr(&merged));
+        assert!(stderr(&merged).contains("marked as incomplete"), "{}", stderr(&merged));
         check_incomplete(&folder, "@merged", pages);
+        let whole = kcap_in(&folder, &format!("dump -F {options} @vmcore"));
+        folder.write("whole", &whole.stdout);
+        assert_eq!((code(&whole), code(&kcap_in(&folder, "merge -f @merged @whole"))), (0, 0));
     }
 }
 

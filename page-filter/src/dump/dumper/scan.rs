@@ -225,9 +225,7 @@ impl Dumper<'_> {
     /// The kernel's names for the header, as the dump shows them.
     fn names(&mut self, memory: &mut dyn PhysMemory) -> Option<UtsName> {
         let kernel = self.kernel.as_deref_mut()?;
-        let at = kernel.names_at()?;
-        let mut bytes = [0; UtsName::LEN];
-        kernel.read_virt(memory, at, &mut bytes).ok()?;
+        let (at, mut bytes) = kernel.names(memory)?;
         self.params.redaction.hide_virt(kernel, memory, at, &mut bytes);
         Some(UtsName::from_bytes(bytes))
     }

@@ -66,3 +66,21 @@ fn a_kdump_file_says_what_its_headers_say() {
     assert!(source.incomplete && source.vmcoreinfo.is_none() && source.loads.is_empty());
     assert_eq!(source.notes.size(), Ok(0));
 }
+
+#[test]
+fn as_many_notes_are_gone_through_for_the_log_as_for_all_else() {
+    // Empty notes of no known name, then a log.
+    for (count, log) in [(65535, true), (65536, false)] {
+        let mut notes = [0, 0, 7_u32].map(u32::to_le_bytes).as_flattened().repeat(count);
+        let log_at = notes.len() as u64;
+        for word in [10_u32, 4, 0] {
+            notes.extend_from_slice(&word.to_le_bytes());
+        }
+        notes.extend_from_slice(b"ERASEINFO\0\0\0log\n");
+        let bytes = notes.as_slice();
+        let region = NoteRegion { offset: 0, len: bytes.len() as u64, align: 4 };
+        let source = Source::empty(Layout::LE64, NoteBytes::Region(&bytes, region));
+        let end = if log { log_at } else { bytes.len() as u64 };
+        assert_eq!(source.notes_before_log(), Ok(end), "{count}");
+    }
+}
