@@ -4768,13 +4768,13 @@ typedef struct kcap_sections {
   /* `sizeof(kcap_sections)`. */
   size_t size;
   /*
-   The input has it, and its section is gone: memory that was removed after the crash kernel was loaded. It is not read and not
-   dumped (`KCAP_KIND_REMOVED`), where `believed`.
+   The input has it, and both its section and its `struct page`s are gone: memory that was removed after the crash kernel was
+   loaded. It is not read and not dumped (`KCAP_KIND_REMOVED`), where `believed`.
    */
   struct kcap_frame_ranges removed;
   /* The input has it, and its section is offline or has no `struct page`s: kept. */
   struct kcap_frame_ranges offline;
-  /* The input has it, and its section cannot be read, or contradicts the rest of the kernel: kept. */
+  /* The input has it, and its section cannot be read, contradicts the rest of the kernel, or alone says that it is gone: kept. */
   struct kcap_frame_ranges unreadable;
   /* The kernel uses it, and nothing of its section is in the input: memory that was added after the crash kernel was loaded. */
   struct kcap_frame_ranges missing;
@@ -5698,11 +5698,14 @@ typedef struct kcap_report {
   uint64_t holes;
   /* Pages among `lost` in memory that the hardware reports as broken. */
   uint64_t poisoned;
-  /* Pages saved in this output that share the bytes of an earlier one (`kcap_dump_options.share_duplicates`). */
+  /*
+   Pages committed to this output that share the bytes of an earlier one (`kcap_dump_options.share_duplicates`): of an abandoned
+   dump more than it may hold.
+   */
   uint64_t duplicates;
   /* Bytes that were not written for them. */
   uint64_t duplicate_bytes;
-  /* Pages saved in this output of which something is hidden. */
+  /* Pages committed to this output of which something is hidden: of an abandoned dump more than it may hold. */
   uint64_t redacted_pages;
   /* Bytes hidden in them. */
   uint64_t redacted_bytes;

@@ -77,11 +77,12 @@ pub struct kcap_report {
     pub holes: u64,
     /// Pages among `lost` in memory that the hardware reports as broken.
     pub poisoned: u64,
-    /// Pages saved in this output that share the bytes of an earlier one (`kcap_dump_options.share_duplicates`).
+    /// Pages committed to this output that share the bytes of an earlier one (`kcap_dump_options.share_duplicates`): of an abandoned
+    /// dump more than it may hold.
     pub duplicates: u64,
     /// Bytes that were not written for them.
     pub duplicate_bytes: u64,
-    /// Pages saved in this output of which something is hidden.
+    /// Pages committed to this output of which something is hidden: of an abandoned dump more than it may hold.
     pub redacted_pages: u64,
     /// Bytes hidden in them.
     pub redacted_bytes: u64,

@@ -41,12 +41,12 @@ impl From<&FrameRanges> for kcap_frame_ranges {
 pub struct kcap_sections {
     /// `sizeof(kcap_sections)`.
     pub size: usize,
-    /// The input has it, and its section is gone: memory that was removed after the crash kernel was loaded. It is not read and not
-    /// dumped (`KCAP_KIND_REMOVED`), where `believed`.
+    /// The input has it, and both its section and its `struct page`s are gone: memory that was removed after the crash kernel was
+    /// loaded. It is not read and not dumped (`KCAP_KIND_REMOVED`), where `believed`.
     pub removed: kcap_frame_ranges,
     /// The input has it, and its section is offline or has no `struct page`s: kept.
     pub offline: kcap_frame_ranges,
-    /// The input has it, and its section cannot be read, or contradicts the rest of the kernel: kept.
+    /// The input has it, and its section cannot be read, contradicts the rest of the kernel, or alone says that it is gone: kept.
     pub unreadable: kcap_frame_ranges,
     /// The kernel uses it, and nothing of its section is in the input: memory that was added after the crash kernel was loaded.
     pub missing: kcap_frame_ranges,

@@ -6,7 +6,7 @@ use std::time::Instant;
 use host::{IfExists, Output};
 use page_filter::dump::{self, Format, Outcome, Split};
 use page_filter::redact::Redaction;
-use page_filter::{Kernel, Level};
+use page_filter::{Kernel, Level, Sections};
 use vmcore_format::WriteAt;
 use vmcore_format::kdump::Compression;
 
@@ -258,9 +258,10 @@ fn end_output(
         let reason = words::reason(reason, report.findings.as_ref());
         messages.error(format_args!("{name}: more was kept than asked: {reason}"));
     }
-    if let Some(found) =
-        report.sections.as_ref().filter(|found| !found.removed.is_empty() || !found.missing.is_empty())
-    {
+    let tells = |found: &&Sections| {
+        [&found.removed, &found.unreadable, &found.missing].iter().any(|ranges| !ranges.is_empty())
+    };
+    if let Some(found) = report.sections.as_ref().filter(tells) {
         for line in words::sections(found, page_size) {
             messages.common(line);
         }

@@ -92,7 +92,7 @@ pub(crate) fn sections(found: &Sections, page_size: u64) -> Vec<String> {
     [
         (removed, &found.removed),
         ("offline when the machine crashed", &found.offline),
-        ("of which mem_section cannot be read", &found.unreadable),
+        ("that mem_section does not describe, kept", &found.unreadable),
         ("added since the crash kernel was loaded, not in the input", &found.missing),
     ]
     .into_iter()

@@ -394,7 +394,7 @@ mod tests {
                 let expected = if broken.contains(&pfn) { EncodedPage::Lost } else { expected };
                 assert_eq!(page, expected, "{compression:?} {pfn}");
             }
-            let named = [0, 1, 31, 32].map(|pfn| (Pfn(pfn), Fault::Code(pfn as i32)));
+            let named = [0, 1, 31, 32, 100, 255].map(|pfn| (Pfn(pfn), Fault::Code(pfn as i32)));
             assert!(encoded.faults().eq(named));
         }
     }
