@@ -75,6 +75,8 @@ struct Form {
     compression: Compression,
     flattened: bool,
     split: Option<Split>,
+    /// Pages that are alike are written once.
+    shares: bool,
 }
 
 fn options(form: Form) -> Options {
@@ -83,6 +85,7 @@ fn options(form: Form) -> Options {
         compression: form.compression,
         format: form.format,
         split: form.split,
+        share_duplicates: form.shares,
         ..Options::default()
     }
 }
@@ -267,11 +270,17 @@ fn forms() -> Vec<Vec<Form>> {
     use Compression::{Lzo, Raw, Snappy, Zlib, Zstd};
     let mut forms = Vec::new();
     for compression in [Raw, Zlib, Lzo, Snappy, Zstd] {
-        let kdump = Form { format: Format::Kdump, compression, flattened: false, split: None };
+        let kdump = Form { format: Format::Kdump, compression, flattened: false, split: None, shares: false };
         let part = |part| Form { split: Some(Split { part, parts: 2 }), ..kdump };
-        forms.extend([vec![kdump], vec![Form { flattened: true, ..kdump }], vec![part(0), part(1)]]);
+        let shares = Form { shares: true, ..kdump };
+        forms.extend([
+            vec![kdump],
+            vec![shares],
+            vec![Form { flattened: true, ..kdump }],
+            vec![part(0), part(1)],
+        ]);
     }
-    let elf = Form { format: Format::Elf, compression: Raw, flattened: false, split: None };
+    let elf = Form { format: Format::Elf, compression: Raw, flattened: false, split: None, shares: false };
     forms.extend([vec![elf], vec![Form { flattened: true, ..elf }]]);
     forms
 }
@@ -324,6 +333,9 @@ fn a_key_is_in_no_form_of_a_dump() {
             assert!(hidden.pages[&(WHOLE / PAGE)].iter().all(|&byte| byte == FILL), "{what}");
             assert_eq!((control.log.as_str(), hidden.log.as_str()), ("", LOG), "{what}");
             check_counts(&control_reports, &reports, set[0].format);
+            // The two pages with the key alone are alike, before it is hidden and after.
+            let shared = [&control_reports, &reports].map(|reports| reports[0].duplicates > 0);
+            assert_eq!(shared, [set[0].shares; 2], "{what}");
         }
     }
 }
@@ -352,7 +364,8 @@ fn pages_are_hidden_by_a_bitmap() {
     let frames = [0x1000, 0x1002, 0x1003, 0x1005, 0x1007, 0x1009, 0x100b];
     let ranges = frames.map(|pfn| pfn * PAGE..(pfn + 1) * PAGE);
     for format in [Format::Kdump, Format::Elf] {
-        let form = Form { format, compression: Compression::Raw, flattened: false, split: None };
+        let form =
+            Form { format, compression: Compression::Raw, flattened: false, split: None, shares: false };
         let (control, _) = dump(&file, &mut memory, form, Redaction::NONE);
         let (hidden, report) = dump(&file, &mut memory, form, redaction);
         assert!(has_key(&control) && !has_key(&hidden));
@@ -369,7 +382,13 @@ fn ranges_that_have_no_memory_hide_nothing() {
     let machine = machine();
     let file = machine.elf().to_vec();
     let mut memory = KitMemory::new(&machine);
-    let form = Form { format: Format::Kdump, compression: Compression::Lzo, flattened: false, split: None };
+    let form = Form {
+        format: Format::Kdump,
+        compression: Compression::Lzo,
+        flattened: false,
+        split: None,
+        shares: false,
+    };
     let ranges = [0xa_0000..0xb_0000, u64::MAX - 8..u64::MAX, 1 << 40..1 << 60];
     let mut slots = Vec::new();
     let redaction = secrets(&mut slots, &ranges);
@@ -390,7 +409,13 @@ fn the_header_shows_no_more_than_memory() {
     machine.poke(names + 65, nodename);
     let file = machine.elf().to_vec();
     let mut memory = KitMemory::new(&machine);
-    let form = Form { format: Format::Kdump, compression: Compression::Raw, flattened: false, split: None };
+    let form = Form {
+        format: Format::Kdump,
+        compression: Compression::Raw,
+        flattened: false,
+        split: None,
+        shares: false,
+    };
     let mut slots = Vec::new();
     let redaction = secrets(&mut slots, from_ref(&(names + 65..names + 130)));
     let expected = machine.read(names, 6 * 65);
@@ -407,7 +432,13 @@ fn everything_can_be_hidden() {
     let machine = machine();
     let file = machine.elf().to_vec();
     let mut memory = KitMemory::new(&machine);
-    let form = Form { format: Format::Kdump, compression: Compression::Zlib, flattened: false, split: None };
+    let form = Form {
+        format: Format::Kdump,
+        compression: Compression::Zlib,
+        flattened: false,
+        split: None,
+        shares: false,
+    };
     let mut slots = Vec::new();
     let redaction = secrets(&mut slots, from_ref(&(0..u64::MAX)));
     let (hidden, report) = dump(&file, &mut memory, form, redaction);
@@ -439,7 +470,8 @@ fn again(file: &[u8], format: Format, hidden: Redaction<'_>) -> Vec<u8> {
     use page_filter::codec::DecodeScratch;
     use page_filter::{ElfMemory, KdumpMemory, LoadSlot};
     use vmcore_format::kdump::{KdumpFile, Part, is_kdump};
-    let form = Form { format, compression: Compression::Snappy, flattened: false, split: None };
+    let form =
+        Form { format, compression: Compression::Snappy, flattened: false, split: None, shares: false };
     let mut text = vec![0; 0x1_0000];
     let file: &dyn ReadAt = &file;
     if is_kdump(file) {
@@ -459,7 +491,8 @@ fn again(file: &[u8], format: Format, hidden: Redaction<'_>) -> Vec<u8> {
 }
 
 fn log(file: &[u8], format: Format) -> String {
-    let form = Form { format, compression: Compression::Snappy, flattened: false, split: None };
+    let form =
+        Form { format, compression: Compression::Snappy, flattened: false, split: None, shares: false };
     contents(&[file.to_vec()], form).log
 }
 
