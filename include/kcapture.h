@@ -5166,8 +5166,8 @@ size_t kcap_redaction_work(size_t count);
  are, and which ones are kept does not change. Notes (registers, VMCOREINFO) are copied as they are, wherever they stand in memory.
 
  Virtual addresses are looked up by `kernel` in `memory`; without any both may be NULL. `work`, of `work_len` bytes (see
- `kcap_redaction_work`) and aligned to 8, the names and the bitmap are used for as long as the object is, and as a dumper that it was given
- to. `error` may be NULL.
+ `kcap_redaction_work`) and aligned to 8, the names and the bitmap are used for as long as the object is, and the
+ object for as long as a dumper that it was given to. `error` may be NULL.
 
  Errors, each of which means that something would not be hidden: `KCAP_ERR_BUFFER_TOO_SMALL` (bytes for `redaction`; `work`: what
  the ranges up to the first without room need), `KCAP_ERR_INVALID` (`field`: "start" of a range of no length, or past the end
@@ -5242,7 +5242,7 @@ typedef struct kcap_encode_params {
   uint32_t fast;
   /* 1 if pages with the same bytes are to be told. */
   uint32_t share_duplicates;
-  /* What is overwritten before anything else is done with a page: an object inside the dumper, NULL if nothing is. */
+  /* What is overwritten before anything else is done with a page: the object that `kcap_dumper_set_redaction` was given, NULL if nothing is. */
   const struct kcap_redaction *redaction;
 } kcap_encode_params;
 
@@ -5386,8 +5386,8 @@ kcap_status kcap_dumper_init(struct kcap_dumper *dumper,
 
 /*
  Hides what `redaction` says in the output of `dumper`, and writes it to the log of erased data; `kcap_dumper_get_params` and
- `kcap_dumper_finish_on_threads` carry it to whoever encodes chunks, so it comes before them. `redaction` itself is not used any more then,
- but what it was made from is for as long as the dumper is. `error` may be NULL.
+ `kcap_dumper_finish_on_threads` carry it to whoever encodes chunks, so it comes before them. `redaction` stays where it is, unchanged, for
+ as long as the dumper and the parameters are used, and so does what it was made from. `error` may be NULL.
 
  Errors: `KCAP_ERR_OUT_OF_ORDER` (the dump has begun), `KCAP_ERR_NULL`.
  */

@@ -89,7 +89,7 @@ pub struct kcap_encode_params {
     pub fast: u32,
     /// 1 if pages with the same bytes are to be told.
     pub share_duplicates: u32,
-    /// What is overwritten before anything else is done with a page: an object inside the dumper, NULL if nothing is.
+    /// What is overwritten before anything else is done with a page: the object that `kcap_dumper_set_redaction` was given, NULL if nothing is.
     pub redaction: *const kcap_redaction,
 }
 

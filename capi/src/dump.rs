@@ -84,8 +84,9 @@ impl kcap_dump_options {
 #[derive(Debug)]
 pub struct kcap_dumper {
     pub(crate) dumper: Dumper<'static>,
-    /// What `dumper` hides, for the parameters of its chunks.
-    redaction: kcap_redaction,
+    /// The caller's own object, for the parameters of chunks, or NULL. A copy in here would be read by other threads while this one
+    /// changes the dumper.
+    redaction: *const kcap_redaction,
 }
 
 /// The size of a `kcap_dumper`, in bytes.
@@ -131,14 +132,14 @@ pub unsafe extern "C" fn kcap_dumper_init(
         let words = ptr::table(work, work_len, 0_u64)?;
         let dumper = Dumper::new(source, kernel, options, words)
             .map_err(|error| Failure::from(error).in_entries_of::<u64>())?;
-        place.put(kcap_dumper { dumper, redaction: kcap_redaction::NONE });
+        place.put(kcap_dumper { dumper, redaction: core::ptr::null() });
         Ok(())
     })
 }
 
 /// Hides what `redaction` says in the output of `dumper`, and writes it to the log of erased data; `kcap_dumper_get_params` and
-/// `kcap_dumper_finish_on_threads` carry it to whoever encodes chunks, so it comes before them. `redaction` itself is not used any more then,
-/// but what it was made from is for as long as the dumper is. `error` may be NULL.
+/// `kcap_dumper_finish_on_threads` carry it to whoever encodes chunks, so it comes before them. `redaction` stays where it is, unchanged, for
+/// as long as the dumper and the parameters are used, and so does what it was made from. `error` may be NULL.
 ///
 /// Errors: `KCAP_ERR_OUT_OF_ORDER` (the dump has begun), `KCAP_ERR_NULL`.
 #[unsafe(no_mangle)]
@@ -148,9 +149,9 @@ pub unsafe extern "C" fn kcap_dumper_set_redaction(
     error: *mut kcap_error,
 ) -> kcap_status {
     answer(error, || {
-        let (dumper, redaction) = (ptr::get_mut(dumper)?, ptr::get(redaction)?.redaction);
-        dumper.dumper.redact(redaction)?;
-        dumper.redaction = kcap_redaction { redaction };
+        let dumper = ptr::get_mut(dumper)?;
+        dumper.dumper.redact(ptr::get(redaction)?.redaction)?;
+        dumper.redaction = redaction;
         Ok(())
     })
 }
@@ -298,7 +299,7 @@ pub unsafe extern "C" fn kcap_dumper_get_params(
             find_zero: found.find_zero.into(),
             fast: found.fast.into(),
             share_duplicates: found.share_duplicates.into(),
-            redaction: if hides { &raw const dumper.redaction } else { core::ptr::null() },
+            redaction: if hides { dumper.redaction } else { core::ptr::null() },
         });
         Ok(())
     })

@@ -54,9 +54,6 @@ pub struct kcap_redaction {
 }
 
 impl kcap_redaction {
-    /// Nothing is hidden.
-    pub(crate) const NONE: Self = Self { redaction: Redaction::NONE };
-
     /// What the object says; NULL says nothing.
     pub(crate) fn read(pointer: *const Self) -> Result<Redaction<'static>, Failure> {
         if pointer.is_null() { Ok(Redaction::NONE) } else { Ok(ptr::get(pointer)?.redaction) }
@@ -94,8 +91,8 @@ fn name(pointer: *const c_char) -> Result<&'static str, Failure> {
 /// are, and which ones are kept does not change. Notes (registers, VMCOREINFO) are copied as they are, wherever they stand in memory.
 ///
 /// Virtual addresses are looked up by `kernel` in `memory`; without any both may be NULL. `work`, of `work_len` bytes (see
-/// `kcap_redaction_work`) and aligned to 8, the names and the bitmap are used for as long as the object is, and as a dumper that it was given
-/// to. `error` may be NULL.
+/// `kcap_redaction_work`) and aligned to 8, the names and the bitmap are used for as long as the object is, and the
+/// object for as long as a dumper that it was given to. `error` may be NULL.
 ///
 /// Errors, each of which means that something would not be hidden: `KCAP_ERR_BUFFER_TOO_SMALL` (bytes for `redaction`; `work`: what
 /// the ranges up to the first without room need), `KCAP_ERR_INVALID` (`field`: "start" of a range of no length, or past the end
