@@ -162,7 +162,7 @@ mod tests {
     use vmcore_format::note::NoteRegion;
 
     fn lines_of(text: &[u8]) -> Vec<String> {
-        let region = NoteRegion { offset: 0, len: text.len() as u64, align: 4 };
+        let region = NoteRegion { offset: 0, len: u64::try_from(text.len()).unwrap(), align: 4 };
         erased(&NoteBytes::Region(&text, region))
     }
 
