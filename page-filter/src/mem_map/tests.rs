@@ -86,7 +86,6 @@ fn what_is_missing_or_out_of_bounds_is_said() {
     assert_eq!(model(&[&nowhere, ENTRY], ""), Err(NoMemMap::NotCredible));
 }
 
-const FIRST: Range<u64> = 0..0x2000;
 const SECOND: Range<u64> = 0x2000..0x4000;
 
 /// What the kernel says of its sections, and what becomes of 64 MiB whose second half has this entry, and 16 MiB above them that
