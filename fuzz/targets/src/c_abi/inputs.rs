@@ -9,6 +9,7 @@ use capi::machine::kcap_pfn_range;
 use capi::memory::*;
 use capi::source::*;
 use capi::status::*;
+use capi::vmcoreinfo::kcap_vmcoreinfo_size;
 
 use super::{Program, about};
 
