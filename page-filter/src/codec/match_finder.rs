@@ -87,7 +87,7 @@ pub(super) fn find_matches<'a, S: Sink>(
             0 => at,
             literals => at - equal_bytes_before(page, candidate, at).min(literals),
         };
-        let distance = at - candidate;
+        let mut distance = at - candidate;
         sink.sequence(page.get(literals_at..)?, start - literals_at, distance, end - start)?;
         at = end;
         // Arrays of structures: a few bytes differ, then the same distance goes on.
@@ -97,13 +97,20 @@ pub(super) fn find_matches<'a, S: Sink>(
             if equal < S::REPEATED {
                 break;
             }
-            replace(positions, word as u32, at);
+            let candidate = replace(positions, word as u32, at);
+            // Counters that start over: where the differing bytes are equal too, a longer match begins.
+            let literals = if eight_bytes(page, candidate)? == word && at - candidate <= S::MAX_DISTANCE {
+                distance = at - candidate;
+                0
+            } else {
+                8 - equal
+            };
             let (earlier, later) = (at + 8 - distance, at + 8);
             let end = match eight_bytes(page, earlier)? ^ eight_bytes(page, later)? {
                 0 => later + equal_bytes(page, earlier, later),
                 differing => later + (differing.trailing_zeros() / 8) as usize,
             };
-            sink.sequence(page.get(at..)?, 8 - equal, distance, equal + end - later)?;
+            sink.sequence(page.get(at..)?, literals, distance, end - at - literals)?;
             at = end;
         }
         literals_at = at;
