@@ -36,6 +36,12 @@ const TAIL: usize = 16;
 /// The step from one position to the next, in parts that it grows by.
 const ONE: usize = 256;
 
+/// After so many continuations of a match in a row that are of at most [`SHORT`] bytes, another distance is looked for.
+const MANY: usize = 16;
+
+/// A continuation that pays little: what differs, and the equal bytes after it.
+const SHORT: usize = 16;
+
 /// What takes the page apart.
 pub(super) trait Sink {
     /// The longest distance that it takes, in bytes.
@@ -91,6 +97,7 @@ pub(super) fn find_matches<'a, S: Sink>(
         sink.sequence(page.get(literals_at..)?, start - literals_at, distance, end - start)?;
         at = end;
         // Arrays of structures: a few bytes differ, then the same distance goes on.
+        let mut short_ones = 0;
         while S::REPEATED <= 8 && at < limit {
             let (word, earlier) = (eight_bytes(page, at)?, eight_bytes(page, at - distance)?);
             let equal = ((word ^ earlier).leading_zeros() / 8) as usize;
@@ -99,7 +106,10 @@ pub(super) fn find_matches<'a, S: Sink>(
             }
             let candidate = replace(positions, word as u32, at);
             // Counters that start over: where the differing bytes are equal too, a longer match begins.
-            let literals = if eight_bytes(page, candidate)? == word && at - candidate <= S::MAX_DISTANCE {
+            let literals = if short_ones >= MANY
+                && eight_bytes(page, candidate)? == word
+                && at - candidate <= S::MAX_DISTANCE
+            {
                 distance = at - candidate;
                 0
             } else {
@@ -111,6 +121,7 @@ pub(super) fn find_matches<'a, S: Sink>(
                 differing => later + (differing.trailing_zeros() / 8) as usize,
             };
             sink.sequence(page.get(at..)?, literals, distance, end - at - literals)?;
+            short_ones = if end - at <= SHORT { short_ones + 1 } else { 0 };
             at = end;
         }
         literals_at = at;

@@ -79,6 +79,21 @@ pub(crate) fn memory(len: usize, rounds: usize) -> Vec<Vec<u8>> {
     pages
 }
 
+/// `rounds` pages of `len` bytes of each kind that has repetitions, by its name.
+pub(crate) fn kinds(len: usize, rounds: usize) -> Vec<(String, Vec<Vec<u8>>)> {
+    let mut random = Random::new(19);
+    let random = &mut random;
+    let rounds = 0..rounds;
+    vec![
+        ("text".into(), rounds.clone().map(|_| text(len, random)).collect()),
+        ("pointers".into(), rounds.clone().map(|_| pointers(len, random)).collect()),
+        ("sparse".into(), rounds.clone().map(|round| sparse(len, 1 + 30 * round, random)).collect()),
+        ("structures".into(), rounds.clone().map(|_| structures(len, random)).collect()),
+        ("copies".into(), rounds.clone().map(|round| copies(len, 4 + 5 * round, random)).collect()),
+        ("corpus".into(), pages(len)),
+    ]
+}
+
 /// Pages of 4 KiB: runs and matches of every length, near-incompressible ones.
 pub(crate) fn thresholds() -> Vec<Vec<u8>> {
     let len = 4096;

@@ -10,6 +10,7 @@
 
 mod c_libraries;
 mod corpus;
+mod sizes;
 
 use corpus::Random;
 use page_filter::codec::{
