@@ -3,7 +3,8 @@
 //! The checksums are regression values, not expected ones. What they stand for was judged when they were taken: each of the 50
 //! dumps was written to a file, the streams put in order by `makedumpfile -R`, and every page of the input read from it by
 //! libkdumpfile 0.5.1, which inflates with zlib, LZO, snappy and Zstandard in C. No page was other than the input's; those not there
-//! were the ones that the level leaves out, in number (`dump` and `kinds` say which these are). A change of an encoder or of the order
+//! were the ones that the level leaves out, in number (`dump` and `kinds` say which these are). Those of LZO and snappy were taken later:
+//! liblzo2 and libsnappy inflated each page to what the raw dump of the same level holds. A change of an encoder or of the order
 //! in which a stream is sent changes them; a failure prints the table as it would have to be, to be judged in the same way.
 
 use std::collections::VecDeque;
