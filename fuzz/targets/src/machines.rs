@@ -128,10 +128,10 @@ impl PhysMemory for Memory<'_> {
     }
 }
 
-/// Half a MiB in three pieces, the last page in part: each page that is packed and unpacked costs a fuzzer time. The kernel's image
+/// Three quarters of a MiB in three pieces, the last page in part: each page that is packed and unpacked costs a fuzzer time. The kernel's image
 /// takes 256 KiB of it.
 fn small(machine: Builder) -> Builder {
-    machine.ranges(&[(0x1000, 0x1_fc00), (0x20_0000, 0x24_8000), (0x25_0000, 0x25_3400)]).text_phys(0x20_0000)
+    machine.ranges(&[(0x1000, 0x4_fc00), (0x20_0000, 0x26_0000), (0x27_0000, 0x27_7400)]).text_phys(0x20_0000)
 }
 
 /// The machines that are dumped: several memory models, eras, byte orders, word and page sizes.
