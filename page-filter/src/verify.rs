@@ -186,10 +186,8 @@ impl Blocks<'_> {
     fn insert(&mut self, at: usize, block: Block) {
         let end = self.used.saturating_add(1);
         if let Some(behind) = self.table.get_mut(at..end) {
-            behind.rotate_right(1);
-            if let Some(slot) = behind.first_mut() {
-                *slot = block;
-            }
+            let mut next = block;
+            behind.iter_mut().for_each(|slot| core::mem::swap(slot, &mut next));
             self.used = end;
         }
     }

@@ -396,6 +396,8 @@ impl<'a> Dumper<'a> {
     ///
     /// # Errors
     /// Those of `out`. What could be written is written all the same.
+    // Inlined into the C ABI, LLVM 22 makes a trap of the kinds of errors that the outputs cannot have.
+    #[inline(never)]
     pub fn abandon(&mut self, out: &mut dyn WriteAt) -> Result<(), Error> {
         if self.phase == Phase::Finished {
             return Ok(());

@@ -81,9 +81,16 @@ impl<'a> Loads<'a> {
         let met = self.order.get_mut(self.met..self.next).unwrap_or_default();
         let mut gone = met.len();
         for at in (0..met.len()).rev() {
-            if met.get(at).is_some_and(|&number| end_of(number) > start) {
+            if let Some(&number) = met.get(at)
+                && end_of(number) > start
+            {
                 gone = gone.saturating_sub(1);
-                met.swap(gone, at);
+                let other = met.get(gone).copied().unwrap_or(number);
+                for (at, number) in [(at, other), (gone, number)] {
+                    if let Some(slot) = met.get_mut(at) {
+                        *slot = number;
+                    }
+                }
             }
         }
         let carried = met.get_mut(gone..).unwrap_or_default();
@@ -326,7 +333,9 @@ impl<'a> ElfWriter<'a> {
         let tables = self.tables.flush(out);
         let flags = if self.is_stream { self.write_flags(true, out) } else { Ok(()) };
         // Pages that do not fit hide no other failure.
-        tables.and(flags).and(pages)
+        tables?;
+        flags?;
+        pages
     }
 
     /// The pages that are written, once the dump is finished or abandoned.
@@ -358,7 +367,8 @@ impl<'a> ElfWriter<'a> {
         let bytes = bytes.get(..len).unwrap_or_default();
         if self.is_stream && header.has_incomplete_flag() {
             let at = header.e_flags_offset();
-            let (before, rest) = bytes.split_at(usize::try_from(at).unwrap_or(0).min(len));
+            let parts = usize::try_from(at).ok().and_then(|at| bytes.split_at_checked(at));
+            let (before, rest) = parts.unwrap_or_default();
             self.tables.put(0, before, out)?;
             return self.tables.put(at.saturating_add(4), rest.get(4..).unwrap_or_default(), out);
         }

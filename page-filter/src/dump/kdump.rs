@@ -281,7 +281,9 @@ impl<'a> KdumpWriter<'a> {
         let tables = if self.has_pages { self.abandon_descs(out) } else { self.tables.flush(out) };
         let status = if self.is_stream { self.write_status(true, out) } else { Ok(()) };
         // Pages that do not fit hide no other failure.
-        tables.and(status).and(pages)
+        tables?;
+        status?;
+        pages
     }
 
     fn abandon_descs(&mut self, out: &mut dyn WriteAt) -> Result<(), Error> {
@@ -317,7 +319,8 @@ impl<'a> KdumpWriter<'a> {
         let bytes = bytes.get(..len).unwrap_or_default();
         let status = DiskDumpHeader::status_offset(self.abi);
         if self.is_stream {
-            let (before, rest) = bytes.split_at(usize::try_from(status).unwrap_or(0).min(len));
+            let parts = usize::try_from(status).ok().and_then(|status| bytes.split_at_checked(status));
+            let (before, rest) = parts.unwrap_or_default();
             self.tables.put(0, before, out)?;
             self.tables.put(status.saturating_add(4), rest.get(4..).unwrap_or_default(), out)?;
         } else {
