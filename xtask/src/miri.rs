@@ -11,7 +11,7 @@ const TOOLCHAIN: &str = "nightly";
 /// Files and clocks are the host's; a pointer may only be made of a pointer.
 const FLAGS: &str = "-Zmiri-disable-isolation -Zmiri-strict-provenance";
 
-/// A crate's tests: words for cargo, then those that the stage of `cargo xtask test` takes, which go through pointers.
+/// A crate's tests: words for cargo, then the quick ones that go through pointers.
 const CRATES: [(&[&str], &[&str]); 2] = [
     (
         &["--package=kcapture-capi", "--features=hosted"],
@@ -20,7 +20,7 @@ const CRATES: [(&[&str], &[&str]); 2] = [
     (&["--package=kcapture-host"], &["syscall::", "stream::"]),
 ];
 
-/// Every test, or only those of the stage.
+/// Every test, or only the quick ones.
 pub(crate) fn check(all: bool) -> Outcome<()> {
     targets::add_toolchain(TOOLCHAIN, &["miri", "rust-src"])?;
     for (words, selected) in CRATES {

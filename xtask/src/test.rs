@@ -1,12 +1,14 @@
-//! `cargo xtask test`: everything that must hold, in stages; the first that fails ends it.
+//! `cargo xtask test`: everything that must hold, in stages; the first that fails ends it. Guests run beside what is built.
 
 use std::process::Command;
+use std::sync::Mutex;
+use std::thread;
 use std::time::Instant;
 
 use crate::run::{Outcome, command, run};
 use crate::{
-    capi, deb, fastboot, fuzz, header, hostile, layers, load, miri, objects, oldest, oracles, packages,
-    panics, purgatory, purgatory_run, targets, vmcore,
+    capi, deb, fastboot, fuzz, header, layers, load, objects, oldest, oracles, packages, panics, purgatory,
+    purgatory_run, targets, vmcore,
 };
 
 const FREESTANDING: &str = "x86_64-unknown-none";
@@ -17,52 +19,82 @@ const LIBRARIES: &[&str] = &["vmcore-format", "purgatory", "kexec-core", "page-f
 /// What a stage has to say at the end of everything, if anything.
 type Stage = fn() -> Outcome<String>;
 
-const STAGES: &[(&str, Stage)] = &[
+type Stages = &'static [(&'static str, Stage)];
+
+const CODE: Stages = &[
     ("packages and toolchain", || prepare().map(nothing)),
     ("format", || format().map(nothing)),
     ("layers", || layers::check().map(nothing)),
     ("clippy", || clippy().map(nothing)),
     ("the oldest compiler", || oldest::check().map(nothing)),
     ("unit tests", || unit_tests().map(nothing)),
-    ("the hostile corpus", || hostile::run_all().map(nothing)),
     ("libraries without an operating system", || freestanding().map(nothing)),
     ("unit tests on a big-endian machine", || big_endian().map(nothing)),
+    ("real vmcores", || vmcore::make(&[]).map(nothing)),
+];
+
+/// Guests, which take one processor at a time.
+const MACHINES: Stages = &[
+    ("crash kernels loaded by kcap", || load::run_all(false).map(nothing)),
+    ("an ordinary kernel started by kcap", || fastboot::run().map(nothing)),
+];
+
+/// What is done beside the guests.
+const BUILT: Stages = &[
     ("the purgatory's object", || purgatory::run_task(false).map(nothing)),
     ("the purgatory under QEMU", || purgatory_run::run_all().map(nothing)),
     ("objects linked as ld links them", || objects::compare_all().map(nothing)),
-    ("fuzz targets, ten seconds each", || fuzz::run_task(&["--smoke"]).map(nothing)),
-    ("real vmcores", || vmcore::make(&[]).map(nothing)),
-    ("crash kernels loaded by kcap", || load::run_all(false).map(nothing)),
-    ("an ordinary kernel started by kcap", || fastboot::run().map(nothing)),
     ("the C header", || header::make(false).map(nothing)),
     ("C programs over the library", || capi::check(&[]).map(nothing)),
     ("panics that C could reach", panics::check),
-    ("unsafe code under Miri", || miri::check(false).map(nothing)),
+    ("fuzz targets, ten seconds each", || fuzz::run_task(&["--smoke"]).map(nothing)),
     ("Debian packages", || deb::build().map(nothing)),
-    ("oracles", || oracles::run(&[])),
 ];
+
+const DUMPS: Stages = &[("oracles", || oracles::run(&[]))];
 
 /// Runs every stage.
 pub(crate) fn run_all() -> Outcome<()> {
     let start = Instant::now();
-    let mut times = Vec::new();
-    let mut last_words = String::new();
-    for (name, stage) in STAGES {
-        println!("\n==== {name}");
-        let stage_start = Instant::now();
-        let result = stage();
-        times.push(format!("{:5} s  {name}", stage_start.elapsed().as_secs()));
-        match result {
-            Ok(text) => last_words = text,
-            Err(error) => {
-                println!("\n==== failed: {name}\n{}\n{error}", times.join("\n"));
-                return Err(error);
-            }
-        }
-    }
-    println!("\n==== all of it: {} s\n{}", start.elapsed().as_secs(), times.join("\n"));
-    println!("{last_words}");
+    let done = Done::default();
+    let result = done.run(CODE).and_then(|()| {
+        thread::scope(|scope| {
+            let machines = scope.spawn(|| done.run(MACHINES).map_err(|error| error.to_string()));
+            let built = done.run(BUILT);
+            machines.join().map_err(|_| "the guests' thread panicked")??;
+            built
+        })
+    });
+    let result = result.and_then(|()| done.run(DUMPS));
+    let Done { times, last_words } = done;
+    println!("\n{}", times.into_inner()?.join("\n"));
+    result?;
+    println!("==== all of it: {} s\n{}", start.elapsed().as_secs(), last_words.into_inner()?);
     Ok(())
+}
+
+/// What the stages so far took, and what the last one said.
+#[derive(Default)]
+struct Done {
+    times: Mutex<Vec<String>>,
+    last_words: Mutex<String>,
+}
+
+impl Done {
+    /// Runs stages in turn; the first that fails ends it.
+    fn run(&self, stages: Stages) -> Outcome<()> {
+        for (name, stage) in stages {
+            println!("\n==== {name}");
+            let start = Instant::now();
+            let result = stage();
+            let ended = if result.is_ok() { "" } else { ": failed" };
+            let time = format!("{:5} s  {name}{ended}", start.elapsed().as_secs());
+            self.times.lock().map_err(|error| error.to_string())?.push(time);
+            let text = result.inspect_err(|error| println!("\n==== failed: {name}\n{error}"))?;
+            *self.last_words.lock().map_err(|error| error.to_string())? = text;
+        }
+        Ok(())
+    }
 }
 
 fn nothing((): ()) -> String {
