@@ -103,7 +103,7 @@ static int list_kinds(struct input *in, struct kcap_error *error)
 		return 1;
 	}
 	/* Zero pages are known by their content, which is not read here. */
-	for (uint32_t kind = 0; kind <= KCAP_KIND_UNKNOWN; kind++) {
+	for (uint32_t kind = 0; kind <= KCAP_KIND_REMOVED; kind++) {
 		if (kind != KCAP_KIND_ZERO)
 			printf("kind       %s %" PRIu64 "\n", kcap_kind_str(kind), counts.pages[kind]);
 	}
