@@ -137,7 +137,7 @@ fn plain_elf(kcap: &Kcap, case: &Case, elf: &str) -> Outcome<String> {
         return Ok(elf.to_owned());
     }
     let plain = case.out("plain-elf");
-    kcap.run(&["merge", &plain, elf])?.expect(0)?;
+    kcap.run(&["merge", "-f", &plain, elf])?.expect(0)?;
     Ok(plain)
 }
 
