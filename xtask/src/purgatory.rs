@@ -93,16 +93,13 @@ fn check(object: &Path) -> Outcome<()> {
     let types = relocations(object, &mut faults)?;
     symbols(object, &mut faults)?;
     instructions(object, &mut faults)?;
-    if find(&fs::read(object)?, b"panicking") {
-        faults.push("it names core::panicking".to_owned());
-    }
     if loaded > LARGEST {
         faults.push(format!("its loaded sections take {loaded} bytes, more than {LARGEST}"));
     }
     if !faults.is_empty() {
         return Err(format!("{}:\n{}", object.display(), faults.join("\n")).into());
     }
-    println!("{loaded} bytes loaded; {types}; nothing undefined, no panic, no SSE, no x87");
+    println!("{loaded} bytes loaded; {types}; nothing undefined, no SSE, no x87");
     Ok(())
 }
 
@@ -183,8 +180,4 @@ fn instructions(object: &Path, faults: &mut Vec<String>) -> Outcome<()> {
         }
     }
     Ok(())
-}
-
-fn find(bytes: &[u8], text: &[u8]) -> bool {
-    bytes.windows(text.len()).any(|window| window == text)
 }
