@@ -57,7 +57,7 @@ fn records(size: usize, random: &mut Random) -> Vec<u8> {
 }
 
 #[test]
-fn our_pages_are_as_small_as_those_of_c_libraries() {
+fn pages_that_pack_well_in_c_pack_about_as_well_here() {
     let codecs: [(&str, &dyn PageCodec, &[&str]); 2] =
         [("lzo", &Lzo1x, &["lzo1x_1_compress"]), ("snappy", &Snappy, &[])];
     for (name, codec, options) in codecs {
@@ -66,14 +66,12 @@ fn our_pages_are_as_small_as_those_of_c_libraries() {
             let ours: usize = pages.iter().map(|page| encode(codec, page, 2 * PAGE).unwrap().len()).sum();
             let by_c = c_libraries::encode(name, options, &pages);
             let by_c: usize = by_c.iter().map(|page| page.as_ref().unwrap().len()).sum();
-            // Runs of zeros between single bytes, and counters of 8 bytes, keep a near distance too long.
+            // These hold what was reached, 13 % (LZO) and 21 % (snappy) for sparse pages, so that it gets no worse.
             let most = if class == "sparse" { 122 } else { 115 };
             assert!(ours * 100 <= by_c * most, "{name}: {class}: {ours} bytes, {by_c} in C");
-            println!("{name} {class}: {ours} bytes, {by_c} in C");
             all += ours;
             all_by_c += by_c;
         }
-        println!("{name} all: {all} bytes, {all_by_c} in C");
         assert!(all * 100 <= all_by_c * 103, "{name}: {all} bytes, {all_by_c} in C");
     }
 }
