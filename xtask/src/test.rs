@@ -1,7 +1,8 @@
-//! `cargo xtask test`: everything that must hold, in stages; the first that fails ends it. Guests run beside what is built.
+//! `cargo xtask test`: everything that must hold, in stages; the first that fails ends it. Guests and oracles run beside what is built.
 
 use std::process::Command;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Instant;
 
@@ -21,26 +22,27 @@ type Stage = fn() -> Outcome<String>;
 
 type Stages = &'static [(&'static str, Stage)];
 
-const CODE: Stages = &[
+const FIRST: Stages = &[
     ("packages and toolchain", || prepare().map(nothing)),
     ("format", || format().map(nothing)),
     ("layers", || layers::check().map(nothing)),
     ("clippy", || clippy().map(nothing)),
-    ("the oldest compiler", || oldest::check().map(nothing)),
-    ("unit tests", || unit_tests().map(nothing)),
-    ("libraries without an operating system", || freestanding().map(nothing)),
-    ("unit tests on a big-endian machine", || big_endian().map(nothing)),
-    ("real vmcores", || vmcore::make(&[]).map(nothing)),
 ];
 
-/// Guests, which take one processor at a time.
+/// What takes one processor at a time for the most part: guests, and programs that judge dumps one after the other.
 const MACHINES: Stages = &[
     ("crash kernels loaded by kcap", || load::run_all(false).map(nothing)),
     ("an ordinary kernel started by kcap", || fastboot::run().map(nothing)),
+    ("real vmcores", || vmcore::make(&[]).map(nothing)),
+    ("oracles", || oracles::run(&[])),
 ];
 
-/// What is done beside the guests.
+/// What is built and run beside them.
 const BUILT: Stages = &[
+    ("unit tests", || unit_tests().map(nothing)),
+    ("libraries without an operating system", || freestanding().map(nothing)),
+    ("unit tests on a big-endian machine", || big_endian().map(nothing)),
+    ("the oldest compiler", || oldest::check().map(nothing)),
     ("the purgatory's object", || purgatory::run_task(false).map(nothing)),
     ("the purgatory under QEMU", || purgatory_run::run_all().map(nothing)),
     ("objects linked as ld links them", || objects::compare_all().map(nothing)),
@@ -51,13 +53,11 @@ const BUILT: Stages = &[
     ("Debian packages", || deb::build().map(nothing)),
 ];
 
-const DUMPS: Stages = &[("oracles", || oracles::run(&[]))];
-
 /// Runs every stage.
 pub(crate) fn run_all() -> Outcome<()> {
     let start = Instant::now();
     let done = Done::default();
-    let result = done.run(CODE).and_then(|()| {
+    let result = done.run(FIRST).and_then(|()| {
         thread::scope(|scope| {
             let machines = scope.spawn(|| done.run(MACHINES).map_err(|error| error.to_string()));
             let built = done.run(BUILT);
@@ -65,33 +65,41 @@ pub(crate) fn run_all() -> Outcome<()> {
             built
         })
     });
-    let result = result.and_then(|()| done.run(DUMPS));
-    let Done { times, last_words } = done;
+    let Done { times, last_words, .. } = done;
     println!("\n{}", times.into_inner()?.join("\n"));
     result?;
-    println!("==== all of it: {} s\n{}", start.elapsed().as_secs(), last_words.into_inner()?);
+    println!("==== all of it: {} s\n{}", start.elapsed().as_secs(), last_words.into_inner()?.join("\n"));
     Ok(())
 }
 
-/// What the stages so far took, and what the last one said.
+/// What the stages so far took and said, and whether one has failed.
 #[derive(Default)]
 struct Done {
     times: Mutex<Vec<String>>,
-    last_words: Mutex<String>,
+    last_words: Mutex<Vec<String>>,
+    failed: AtomicBool,
 }
 
 impl Done {
-    /// Runs stages in turn; the first that fails ends it.
+    /// Runs stages in turn; the first that fails, here or beside, is the last.
     fn run(&self, stages: Stages) -> Outcome<()> {
         for (name, stage) in stages {
+            if self.failed.load(Ordering::Relaxed) {
+                break;
+            }
             println!("\n==== {name}");
             let start = Instant::now();
             let result = stage();
             let ended = if result.is_ok() { "" } else { ": failed" };
             let time = format!("{:5} s  {name}{ended}", start.elapsed().as_secs());
             self.times.lock().map_err(|error| error.to_string())?.push(time);
-            let text = result.inspect_err(|error| println!("\n==== failed: {name}\n{error}"))?;
-            *self.last_words.lock().map_err(|error| error.to_string())? = text;
+            let text = result.inspect_err(|error| {
+                self.failed.store(true, Ordering::Relaxed);
+                println!("\n==== failed: {name}\n{error}");
+            })?;
+            if !text.is_empty() {
+                self.last_words.lock().map_err(|error| error.to_string())?.push(text);
+            }
         }
         Ok(())
     }
