@@ -67,8 +67,11 @@ pub(crate) fn ensure(condition: bool, text: impl FnOnce() -> String) -> Outcome<
 }
 
 /// Two machines' vmcores at a time: most of the work is done by programs that use one core.
-pub(crate) fn for_each_case(cases: &[Case], each: impl Fn(&Case) + Sync) {
-    let waiting = Mutex::new(cases.iter());
+pub(crate) fn for_each_case<'a>(
+    cases: impl IntoIterator<Item = &'a Case, IntoIter: Send>,
+    each: impl Fn(&Case) + Sync,
+) {
+    let waiting = Mutex::new(cases.into_iter());
     let next = || waiting.lock().ok()?.next();
     thread::scope(|scope| {
         for _ in 0..2 {

@@ -38,6 +38,9 @@ pub(crate) struct Case {
     pub(crate) first: bool,
     /// Whether makedumpfile 1.7.2 is right about this kernel.
     pub(crate) peer_is_right: bool,
+    /// Whether dumps are made of it whose pages share places: what is alike has nothing to do with where memory lies, so one
+    /// machine of each kernel does.
+    pub(crate) shares: bool,
     /// Debian's meta-package of its kernel, where debug symbols of a bearable size exist.
     pub(crate) symbols_of: Option<&'static str>,
     /// The machine's folder in the cache.
@@ -55,6 +58,11 @@ impl Case {
     /// A file for a dump, as an argument.
     pub(crate) fn out(&self, name: &str) -> String {
         self.work.join(name).display().to_string()
+    }
+
+    /// Whether the dump of that name is made of this machine.
+    pub(crate) fn makes(&self, name: &str) -> bool {
+        self.shares || !name.starts_with("shared")
     }
 
     /// The dump of a level that the first group of checks leaves.
@@ -104,10 +112,12 @@ fn cases() -> Outcome<Vec<Case>> {
     for machine in MACHINES {
         let work = work.join(machine.name);
         fs::create_dir_all(&work)?;
+        let peer_is_right = machine.name.starts_with("6.1-");
         cases.push(Case {
             name: machine.name,
             first: cases.is_empty(),
-            peer_is_right: machine.name.starts_with("6.1-"),
+            peer_is_right,
+            shares: !cases.iter().any(|case: &Case| case.peer_is_right == peer_is_right),
             symbols_of: machine.kernel.contains("cloud").then_some(machine.kernel),
             folder: vmcore::folder_of(machine)?,
             work,
