@@ -18,7 +18,7 @@ const DUMPS: [(&str, u32, &str); 5] = [
 ];
 
 pub(crate) fn check(checks: &Checks, kcap: &Kcap, cases: &[Case]) -> Outcome<()> {
-    for_each_case(cases.iter().filter(|case| case.shares), |case| {
+    for_each_case(cases.iter().filter(|case| case.for_kernel), |case| {
         for (codec, level, name) in DUMPS {
             let finding = smaller(kcap, case, codec, level, name);
             checks.check(&format!("{} {name}: smaller, and every page", case.name), finding);

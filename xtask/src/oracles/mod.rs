@@ -38,9 +38,8 @@ pub(crate) struct Case {
     pub(crate) first: bool,
     /// Whether makedumpfile 1.7.2 is right about this kernel.
     pub(crate) peer_is_right: bool,
-    /// Whether dumps are made of it whose pages share places: what is alike has nothing to do with where memory lies, so one
-    /// machine of each kernel does.
-    pub(crate) shares: bool,
+    /// Whether it stands for all machines with its kernel, where it says nothing how memory lies: for duplicate pages and redaction.
+    pub(crate) for_kernel: bool,
     /// Debian's meta-package of its kernel, where debug symbols of a bearable size exist.
     pub(crate) symbols_of: Option<&'static str>,
     /// The machine's folder in the cache.
@@ -62,7 +61,7 @@ impl Case {
 
     /// Whether the dump of that name is made of this machine.
     pub(crate) fn makes(&self, name: &str) -> bool {
-        self.shares || !name.starts_with("shared")
+        self.for_kernel || !name.starts_with("shared")
     }
 
     /// The dump of a level that the first group of checks leaves.
@@ -117,7 +116,7 @@ fn cases() -> Outcome<Vec<Case>> {
             name: machine.name,
             first: cases.is_empty(),
             peer_is_right,
-            shares: !cases.iter().any(|case: &Case| case.peer_is_right == peer_is_right),
+            for_kernel: !cases.iter().any(|case: &Case| case.peer_is_right == peer_is_right),
             symbols_of: machine.kernel.contains("cloud").then_some(machine.kernel),
             folder: vmcore::folder_of(machine)?,
             work,
