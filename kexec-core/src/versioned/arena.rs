@@ -58,11 +58,23 @@ pub(super) struct Arena<'a> {
     dying: Dead,
     /// The number of the version in the making.
     version: u64,
+    /// The fewest nodes there were to be had.
+    #[cfg(test)]
+    pub(super) least: usize,
 }
 
 impl<'a> Arena<'a> {
     pub(super) fn new(nodes: &'a mut [Node]) -> Self {
-        Self { nodes, fresh: 0, free: NONE, free_len: 0, dying: Dead::NONE, version: 0 }
+        Self {
+            nodes,
+            fresh: 0,
+            free: NONE,
+            free_len: 0,
+            dying: Dead::NONE,
+            version: 0,
+            #[cfg(test)]
+            least: usize::MAX,
+        }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -154,6 +166,10 @@ impl<'a> Arena<'a> {
         } else {
             self.free = next;
             self.free_len = self.free_len.saturating_sub(1);
+        }
+        #[cfg(test)]
+        {
+            self.least = self.least.min(self.available());
         }
         at
     }

@@ -16,6 +16,11 @@ pub struct Change {
     pub after: Option<RangeKind>,
 }
 
+impl Change {
+    /// No change, to fill a table with.
+    pub const EMPTY: Self = Self { span: Span::new(0, 0), before: None, after: None };
+}
+
 /// A part of a version that is still to be looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Part {
@@ -38,9 +43,24 @@ struct Cursor<'m> {
 }
 
 impl<'m> Cursor<'m> {
-    fn new(arena: &'m Arena<'m>, root: Index) -> Self {
-        let mut cursor = Self { arena, parts: heapless::Vec::new(), from: PhysAddr(0) };
-        cursor.push(Part::Tree(root));
+    /// The parts from the address `from` on. Trees that lie above it are not looked at.
+    fn new(arena: &'m Arena<'m>, root: Index, from: PhysAddr) -> Self {
+        let mut cursor = Self { arena, parts: heapless::Vec::new(), from };
+        if from == PhysAddr(0) {
+            cursor.push(Part::Tree(root));
+            return cursor;
+        }
+        let mut at = root;
+        while at != NONE {
+            let node = arena.node(at);
+            at = if node.range.end > from {
+                cursor.push(Part::Tree(node.right));
+                cursor.push(Part::One(at));
+                node.left
+            } else {
+                node.right
+            };
+        }
         cursor
     }
 
@@ -99,8 +119,8 @@ pub struct Changes<'m> {
 }
 
 impl<'m> Changes<'m> {
-    pub(super) fn new(arena: &'m Arena<'m>, before: Index, after: Index) -> Self {
-        Self { before: Cursor::new(arena, before), after: Cursor::new(arena, after) }
+    pub(super) fn new(arena: &'m Arena<'m>, before: Index, after: Index, from: PhysAddr) -> Self {
+        Self { before: Cursor::new(arena, before, from), after: Cursor::new(arena, after, from) }
     }
 
     /// The next piece of memory that either version has a kind for, both as far as they say the same.

@@ -32,10 +32,14 @@ mod view;
 mod changes;
 
 mod versioned_map;
+
+mod shared;
+
 #[cfg(test)]
 mod tests;
 
 pub use arena::Node;
 pub use changes::{Change, Changes};
+pub use shared::{Published, SharedMap, Snapshot};
 pub use versioned_map::{Held, Slot, VersionedMap};
 pub use view::{Ranges, View};

@@ -101,14 +101,29 @@ fn compare(seed: u64, size: usize, steps: usize, readers: usize) {
             naive = next;
         }
         balanced(map.current());
-        assert!(map.current().ranges().eq(naive.ranges()));
+        let ranges = naive.ranges();
+        assert!(map.current().ranges().eq(ranges.iter().copied()));
         let at = random.below(size as u64);
         assert_eq!(map.kind_at(PhysAddr(at)), naive.0[at as usize]);
+        let cut = |range: Range| Range { start: range.start.max(PhysAddr(at)), ..range };
+        let mut some = [Range::EMPTY; 3];
+        let len = map.current().read(PhysAddr(at), &mut some);
+        let from_there = ranges.iter().filter(|range| range.end.0 > at).copied().map(cut).take(3);
+        assert!(some[..len].iter().copied().eq(from_there));
+        if let Some((older, (newer, _))) = held.first().zip(held.last()) {
+            let parts = map.changes(&older.0, newer, PhysAddr(at)).collect::<Vec<_>>();
+            let whole = map.changes(&older.0, newer, PhysAddr(0)).filter(|change| change.span.end.0 > at);
+            let whole = whole.map(|change| Change {
+                span: Span { start: change.span.start.max(PhysAddr(at)), ..change.span },
+                ..change
+            });
+            assert!(parts.into_iter().eq(whole));
+        }
         for (version, ranges) in &held {
             assert!(map.view(version).ranges().eq(ranges.iter().copied()), "a version that is held changed");
         }
         if held.len() < readers {
-            held.push((map.hold(), naive.ranges()));
+            held.push((map.hold(), ranges));
         } else if random.below(3) == 0 && !held.is_empty() {
             let (version, _) = held.swap_remove(random.below(held.len() as u64) as usize);
             map.release(version);
@@ -118,11 +133,53 @@ fn compare(seed: u64, size: usize, steps: usize, readers: usize) {
 
 #[test]
 fn changes_are_those_of_a_plain_list() {
-    for seed in 0..6 {
-        compare(seed, 40, 4_000, 3);
-        compare(seed, 400, 2_000, 2);
+    for seed in 0..10 {
+        compare(seed, 40, 17_000, 3);
+        compare(seed, 400, 3_000, 2);
     }
-    compare(7, 3_000, 400, 1);
+    compare(10, 3_000, 400, 1);
+}
+
+#[test]
+#[ignore = "minutes: cargo test --release -p kexec-core -- --ignored versioned"]
+fn millions_of_changes_are_those_of_a_plain_list() {
+    for seed in 100..116 {
+        compare(seed, 40, 400_000, 4);
+        compare(seed, 400, 200_000, 3);
+        compare(seed, 4_000, 25_000, 2);
+    }
+}
+
+/// What [`VersionedMap`] makes sure of before a change is enough for it, where every node that it touches is copied.
+#[test]
+fn a_change_takes_no_more_nodes_than_are_asked_for() {
+    for (seed, size) in [(0, 30), (1, 300), (2, 3_000), (3, 100_000)] {
+        let mut random = Random::new(seed);
+        let mut nodes = vec![Node::EMPTY; VersionedMap::nodes_needed(size, 1, 2)];
+        let mut slots = [Slot::EMPTY; 2];
+        let mut map = VersionedMap::new(&mut nodes, &mut slots).unwrap();
+        let mut worst = 0;
+        for step in 0..20_000 {
+            map.begin().unwrap();
+            let most = map.arena.most_taken(map.working.unwrap());
+            let before = map.arena.available();
+            map.arena.least = before;
+            let start = random.below(size as u64 * 4);
+            let len = if random.below(50) == 0 { random.below(size as u64) } else { random.below(6) };
+            let span = Span::new(start, start + len);
+            if step % 3 == 0 && step > size {
+                map.remove(span).unwrap();
+            } else {
+                map.set(Range::new(span, KINDS[random.below(3) as usize])).unwrap();
+            }
+            let taken = before - map.arena.least;
+            assert!(taken <= most, "{taken} of {most}");
+            worst = worst.max(taken * 100 / most);
+            map.commit(&mut |_, _| {}).unwrap();
+        }
+        // The bound is not far above what happens.
+        assert!(worst > 20, "{worst} %");
+    }
 }
 
 #[test]

@@ -39,10 +39,23 @@ pub struct Held {
 }
 
 impl Held {
+    /// The version that [`slot`](Self::slot) and [`epoch`](Self::epoch) name, for callers that keep a version as two
+    /// numbers. Numbers of a version that nobody holds show an empty map.
+    #[must_use]
+    pub fn from_parts(slot: usize, epoch: u64) -> Self {
+        Self { slot, epoch }
+    }
+
     /// The number of the version.
     #[must_use]
     pub fn epoch(&self) -> u64 {
         self.epoch
+    }
+
+    /// The place of the version in the table of slots, from 0.
+    #[must_use]
+    pub fn slot(&self) -> usize {
+        self.slot
     }
 }
 
@@ -56,12 +69,12 @@ impl Held {
 /// caller's. See [`nodes_needed`](Self::nodes_needed) for how much that is.
 #[derive(Debug)]
 pub struct VersionedMap<'a> {
-    arena: Arena<'a>,
+    pub(super) arena: Arena<'a>,
     slots: &'a mut [Slot],
     /// The slot of the current version.
     current: usize,
     /// The version in the making.
-    working: Option<Root>,
+    pub(super) working: Option<Root>,
 }
 
 impl<'a> VersionedMap<'a> {
@@ -118,12 +131,16 @@ impl<'a> VersionedMap<'a> {
     /// A version that is held. (A `held` of another map shows an empty one.)
     #[must_use]
     pub fn view(&self, held: &Held) -> View<'_> {
-        let slot = self.slot(held.slot);
-        let root = if slot.used && slot.epoch == held.epoch { slot.root } else { Root::EMPTY };
-        View::new(&self.arena, root, held.epoch)
+        View::new(&self.arena, self.root(held), held.epoch)
     }
 
-    /// Gives up a version.
+    /// What differs between two versions that are held, from the address `from` on.
+    #[must_use]
+    pub fn changes(&self, before: &Held, after: &Held, from: PhysAddr) -> Changes<'_> {
+        Changes::new(&self.arena, self.root(before).top, self.root(after).top, from)
+    }
+
+    /// Gives up a version. Takes a time in proportion to what that version alone had.
     pub fn release(&mut self, held: Held) {
         let current = self.current;
         let slot = self.slots.get_mut(held.slot);
@@ -206,7 +223,7 @@ impl<'a> VersionedMap<'a> {
     pub fn commit(&mut self, published: &mut dyn FnMut(View<'_>, Changes<'_>)) -> Result<u64, Error> {
         let root = self.working.ok_or(Error::NotBegun)?;
         let before = self.slot(self.current);
-        if Changes::new(&self.arena, before.root.top, root.top).next().is_none() {
+        if Changes::new(&self.arena, before.root.top, root.top, PhysAddr(0)).next().is_none() {
             self.abandon();
             return Ok(before.epoch);
         }
@@ -225,7 +242,7 @@ impl<'a> VersionedMap<'a> {
         }
         self.current = free;
         self.working = None;
-        let changes = Changes::new(&self.arena, before.root.top, root.top);
+        let changes = Changes::new(&self.arena, before.root.top, root.top, PhysAddr(0));
         published(View::new(&self.arena, root, epoch), changes);
         if before.readers == 0 {
             self.settle(before.epoch, dead);
@@ -264,6 +281,12 @@ impl<'a> VersionedMap<'a> {
         if let Some(slot) = earlier {
             slot.dead = self.arena.with_all(slot.dead, kept);
         }
+    }
+
+    /// The tree of a version that is held.
+    fn root(&self, held: &Held) -> Root {
+        let slot = self.slot(held.slot);
+        if slot.used && slot.epoch == held.epoch { slot.root } else { Root::EMPTY }
     }
 
     fn slot(&self, at: usize) -> Slot {

@@ -3,7 +3,8 @@
 use super::arena::{Arena, Index, NONE};
 use super::edit::Root;
 use super::tree::MOST_HEIGHT;
-use crate::map::{Range, RangeKind};
+use crate::Error;
+use crate::map::{MemoryMap, Range, RangeKind};
 use vmcore_format::PhysAddr;
 
 /// One version of a map. Nothing in it ever changes.
@@ -50,12 +51,47 @@ impl<'m> View<'m> {
         self.arena.first_above(self.root.top, address)
     }
 
+    /// Writes the ranges from the address `from` on to `ranges`, as many as it holds, the first one cut at `from`; how many
+    /// those are. Takes O(log n) and a step for each.
+    pub fn read(&self, from: PhysAddr, ranges: &mut [Range]) -> usize {
+        let found = self.ranges_from(from).map(|range| Range { start: range.start.max(from), ..range });
+        ranges.iter_mut().zip(found).map(|(place, range)| *place = range).count()
+    }
+
+    /// Says in `map` what this version says, and nothing else.
+    ///
+    /// # Errors
+    /// [`Error::BufferTooSmall`]: the number of ranges that `map` needs room for.
+    pub fn copy_to(&self, map: &mut MemoryMap<'_>) -> Result<(), Error> {
+        if map.capacity() < self.len() {
+            return Err(Error::BufferTooSmall { needed: u64::try_from(self.len()).unwrap_or(u64::MAX) });
+        }
+        map.clear();
+        self.ranges().try_for_each(|range| map.set(range))
+    }
+
+    /// The ranges that end above `from`, in ascending order.
+    #[must_use]
+    pub fn ranges_from(&self, from: PhysAddr) -> Ranges<'m> {
+        let mut ranges = Ranges { arena: self.arena, path: heapless::Vec::new() };
+        let mut at = self.root.top;
+        while at != NONE {
+            let node = self.arena.node(at);
+            if node.range.end > from {
+                // There is room for the deepest tree.
+                let _ = ranges.path.push(at);
+                at = node.left;
+            } else {
+                at = node.right;
+            }
+        }
+        ranges
+    }
+
     /// The ranges, in ascending order.
     #[must_use]
     pub fn ranges(&self) -> Ranges<'m> {
-        let mut ranges = Ranges { arena: self.arena, path: heapless::Vec::new() };
-        ranges.descend(self.root.top);
-        ranges
+        self.ranges_from(PhysAddr(0))
     }
 }
 
