@@ -178,6 +178,12 @@ impl Snapshot<'_, '_> {
         self.map.view(&self.held, |view| view.kind_at(address))
     }
 
+    /// The version, as [`SharedMap`]'s own functions name it. It is held until the snapshot is dropped.
+    #[must_use]
+    pub fn held(&self) -> &Held {
+        &self.held
+    }
+
     /// As [`View::read`].
     pub fn read(&self, from: PhysAddr, ranges: &mut [Range]) -> usize {
         self.map.view(&self.held, |view| view.read(from, ranges))
