@@ -29,9 +29,9 @@ const _: () = assert!(size_of::<Change>() <= 24);
 /// become one.
 ///
 /// Errors, all before the first store:
-/// - `KCAP_ERR_BUFFER_TOO_SMALL`: `work` (`kcap_error.field` is "", `value` bytes for it), or the header has too few spare program headers
-///   (`field` is "e_phnum", `value` their number with those in use): build it anew.
-/// - `KCAP_ERR_UNSUPPORTED`: "p_type" where the first `PT_LOAD` would become unused or move: build the header anew. "e_ident" for 32 bits.
+/// - `KCAP_ERR_BUFFER_TOO_SMALL`: `work` (`kcap_error.field` is empty, `value` bytes for it), or the header has too few spare program headers
+///   (`field` is `e_phnum`, `value` their number with those in use): build it anew.
+/// - `KCAP_ERR_UNSUPPORTED`: `p_type` where the first `PT_LOAD` would become unused or move: build the header anew. `e_ident` for 32 bits.
 /// - `KCAP_ERR_CORRUPT`: the header is not of `header`, or does not show `before`.
 /// - `KCAP_ERR_INVALID`, `KCAP_ERR_NULL`, `KCAP_ERR_ALIGNMENT`, `KCAP_ERR_LENGTH`.
 #[unsafe(no_mangle)]

@@ -53,7 +53,7 @@ fn bytes_of(words: &[u64]) -> Vec<u8> {
 type Pages = BTreeSet<u64>;
 
 fn pages(start: u64, len: u64) -> impl Iterator<Item = u64> {
-    assert!(start % PAGE == 0 && len % PAGE == 0, "{start:#x} {len:#x}");
+    assert!(start.is_multiple_of(PAGE) && len.is_multiple_of(PAGE), "{start:#x} {len:#x}");
     start / PAGE..(start + len) / PAGE
 }
 
