@@ -2514,6 +2514,9 @@ typedef uint32_t kcap_segment_kind;
 /* Room for low memory, which purgatory copies before the capture kernel uses it: its bytes change. */
 #define KCAP_SEGMENT_BACKUP 0x102
 
+/* The device tree, which the first kernel rewrites as memory comes and goes: its bytes change. */
+#define KCAP_SEGMENT_DEVICE_TREE 0x103
+
 /* What a segment holds, in the field's words: a string of the library's own, "unknown" for a number that is no kind. */
 const char *kcap_segment_kind_str(kcap_segment_kind kind);
 
