@@ -106,6 +106,12 @@ typedef int32_t kcap_status;
 /* A symbol has no bytes in the file. */
 #define KCAP_ERR_SYMBOL_WITHOUT_BYTES 34
 
+/* A version of the map is in the making, or readers hold as many as there is room for: try again. */
+#define KCAP_ERR_BUSY 35
+
+/* No version of the map is in the making. */
+#define KCAP_ERR_NOT_BEGUN 36
+
 /* No memory is set aside for a crash kernel (`crashkernel=`). */
 #define KCAP_ERR_NO_CRASH_REGION 40
 
@@ -301,6 +307,25 @@ typedef struct kcap_write_at {
   /* Not 0: an offset may be written once only, as on a pipe. */
   int32_t write_once;
 } kcap_write_at;
+
+/* A version of a `kcap_versioned_map` that is held. */
+typedef struct kcap_map_version {
+  /* The number of the version: a later one has a higher one. */
+  uint64_t epoch;
+  /* Where the map keeps it. */
+  uint64_t slot;
+} kcap_map_version;
+
+/* Whom to tell of a new version of a `kcap_versioned_map`. */
+typedef struct kcap_version_observer {
+  /* Given to every callback as it is. */
+  void *ctx;
+  /*
+   The map has a new version, `after`, in the place of `before`. Both are held while this runs, and the map may be used: to read them, to
+   hold versions for longer, not for a change. May not be NULL.
+   */
+  void (*published)(void *ctx, const struct kcap_map_version *before, const struct kcap_map_version *after);
+} kcap_version_observer;
 
 /* Physical memory that is at hand as bytes. */
 typedef struct kcap_physical_bytes {
@@ -1090,6 +1115,187 @@ kcap_status kcap_memory_map_replace_kind(struct kcap_memory_map *map,
  Errors: `KCAP_ERR_NULL`.
  */
 kcap_status kcap_memory_map_clear(struct kcap_memory_map *map);
+
+/*
+ ====================================================================================================
+ A map of memory that lives: changes are published as a whole, and readers keep the version that they hold.
+ ====================================================================================================
+ */
+
+/*
+ A map of physical memory that changes while others read it.
+
+ Changes go to a version in the making, which nobody sees before `kcap_versioned_map_commit` makes it the current one, with
+ the next epoch. Readers hold a version; no change ever shows in it.
+
+ Several threads may use a map at the same time, once it was made; a lock is held for one change, one lookup or one block of ranges
+ at a time. One thread makes changes: whoever began, until it commits or abandons. A change takes O(log n) time for n ranges. It
+ keeps the memory that it was given.
+ */
+typedef struct kcap_versioned_map kcap_versioned_map;
+
+/* Memory whose kind is another one than before. */
+typedef struct kcap_map_change {
+  /* The first address. */
+  uint64_t start;
+  /* The first address past the end. */
+  uint64_t end;
+  /* What the memory was: a `KCAP_RANGE_` number, or 0 where the map said nothing. */
+  kcap_range_kind before;
+  /* What it is. */
+  kcap_range_kind after;
+} kcap_map_change;
+
+/* The size of a `kcap_versioned_map`, in bytes. */
+size_t kcap_versioned_map_size(void);
+
+/* What the address of a `kcap_versioned_map` must be a multiple of. */
+size_t kcap_versioned_map_align(void);
+
+/*
+ Bytes of memory with which `changes` changes to a map of `ranges` ranges succeed, whatever they are, where `versions` versions that
+ differ everywhere are held, the current one counted. Far less does where versions have much in common.
+ */
+size_t kcap_versioned_map_work_len(size_t ranges,
+                                   size_t changes,
+                                   size_t versions);
+
+/*
+ Makes an empty map of epoch 0, in the `map_len` bytes at `map`.
+
+ `versions` versions can be held at a time, the current one counted: 2 at least, since who is told of a new version holds the one before.
+ `work`, of `work_len` bytes and aligned to 8, takes the ranges of all versions, and is used for as long as `map` is:
+ `kcap_versioned_map_work_len` says how much is enough. `error` may be NULL.
+
+ Errors: `KCAP_ERR_BUFFER_TOO_SMALL` (`value`: bytes for `map`, or for `work`), `KCAP_ERR_INVALID` (`versions`), `KCAP_ERR_NULL`,
+ `KCAP_ERR_ALIGNMENT`, `KCAP_ERR_LENGTH`.
+ */
+kcap_status kcap_versioned_map_init(struct kcap_versioned_map *map,
+                                    size_t map_len,
+                                    size_t versions,
+                                    void *work,
+                                    size_t work_len,
+                                    struct kcap_error *error);
+
+/* The epoch of the current version of `map`; 0 for NULL. */
+uint64_t kcap_versioned_map_epoch(const struct kcap_versioned_map *map);
+
+/*
+ Starts a version: what the current one says, for changes.
+
+ Errors: `KCAP_ERR_BUSY` where one is in the making, or somebody is still being told of the last; `KCAP_ERR_NULL`.
+ */
+kcap_status kcap_versioned_map_begin(const struct kcap_versioned_map *map);
+
+/*
+ Says, in the version in the making, that `range` is of its kind, whatever `map` said of it before. An empty range changes nothing.
+
+ Errors: `KCAP_ERR_NOT_BEGUN`; `KCAP_ERR_BUFFER_TOO_SMALL` (`value`: bytes of memory that the map needs for the change, which is then not
+ made: those before are); `KCAP_ERR_INVALID` (`kind`); `KCAP_ERR_NULL`.
+ */
+kcap_status kcap_versioned_map_set(const struct kcap_versioned_map *map,
+                                   const struct kcap_range *range,
+                                   struct kcap_error *error);
+
+/*
+ Says, in the version in the making, that `range` is of its kind where `map` says nothing yet.
+
+ Errors: as for `kcap_versioned_map_set`; the gaps before the one that failed are filled.
+ */
+kcap_status kcap_versioned_map_add(const struct kcap_versioned_map *map,
+                                   const struct kcap_range *range,
+                                   struct kcap_error *error);
+
+/*
+ Forgets, in the version in the making, what lies in `span`.
+
+ Errors: as for `kcap_versioned_map_set`.
+ */
+kcap_status kcap_versioned_map_remove(const struct kcap_versioned_map *map,
+                                      const struct kcap_span *span,
+                                      struct kcap_error *error);
+
+/*
+ Makes the version in the making the current one, and then tells `observer` of it, which may be NULL. A version that says the same
+ as the one before is none: the epoch stays, and nobody is told. Writes the epoch to `epoch`, which may be NULL.
+
+ Errors: `KCAP_ERR_NOT_BEGUN`; `KCAP_ERR_BUSY` where readers hold as many versions as there is room for: the version stays in the making, to be
+ committed when one was released, or abandoned; `KCAP_ERR_NULL`.
+ */
+kcap_status kcap_versioned_map_commit(const struct kcap_versioned_map *map,
+                                      const struct kcap_version_observer *observer,
+                                      uint64_t *epoch);
+
+/*
+ Forgets the version in the making, if there is one.
+
+ Errors: `KCAP_ERR_NULL`.
+ */
+kcap_status kcap_versioned_map_abandon(const struct kcap_versioned_map *map);
+
+/*
+ Holds the current version of `map`, and writes which that is to `version`, for the other functions and at last for one
+ `kcap_versioned_map_release`.
+
+ Errors: `KCAP_ERR_NULL`.
+ */
+kcap_status kcap_versioned_map_hold(const struct kcap_versioned_map *map,
+                                    struct kcap_map_version *version);
+
+/*
+ Gives up a version.
+
+ Errors: `KCAP_ERR_NULL`.
+ */
+kcap_status kcap_versioned_map_release(const struct kcap_versioned_map *map,
+                                       const struct kcap_map_version *version);
+
+/* The number of ranges of a version that is held; 0 for NULL. */
+size_t kcap_versioned_map_count(const struct kcap_versioned_map *map, const struct kcap_map_version *version);
+
+/* What lies at `address` in a version that is held: a `KCAP_RANGE_` number, 0 where it says nothing, and for NULL. */
+kcap_range_kind kcap_versioned_map_kind_at(const struct kcap_versioned_map *map,
+                                           const struct kcap_map_version *version,
+                                           uint64_t address);
+
+/*
+ Writes the ranges of a version that is held, in ascending order and from the address `from` on, to the `capacity` ranges at
+ `ranges`, and their number to `count`. The first is cut at `from`. Fewer than `capacity`: there are no more; else go on from the
+ `end` of the last.
+
+ Errors: `KCAP_ERR_NULL`, `KCAP_ERR_LENGTH`.
+ */
+kcap_status kcap_versioned_map_read(const struct kcap_versioned_map *map,
+                                    const struct kcap_map_version *version,
+                                    uint64_t from,
+                                    struct kcap_range *ranges,
+                                    size_t capacity,
+                                    size_t *count);
+
+/*
+ Writes what differs between two versions that are held, in ascending order and from the address `from` on, to the `capacity`
+ changes at `changes`, and their number to `count`. Fewer than `capacity`: there are no more; else go on from the `end` of the
+ last. The time follows the number of changes, not the size of the map.
+
+ Errors: `KCAP_ERR_NULL`, `KCAP_ERR_LENGTH`.
+ */
+kcap_status kcap_versioned_map_changes(const struct kcap_versioned_map *map,
+                                       const struct kcap_map_version *before,
+                                       const struct kcap_map_version *after,
+                                       uint64_t from,
+                                       struct kcap_map_change *changes,
+                                       size_t capacity,
+                                       size_t *count);
+
+/*
+ Makes `copy` say what a version that is held says, and nothing else: for a plan, or a header that is built anew.
+
+ Errors: `KCAP_ERR_BUFFER_TOO_SMALL` (`value`: bytes for the table of `copy`), `KCAP_ERR_NULL`.
+ */
+kcap_status kcap_versioned_map_copy(const struct kcap_versioned_map *map,
+                                    const struct kcap_map_version *version,
+                                    struct kcap_memory_map *copy,
+                                    struct kcap_error *error);
 
 /*
  ====================================================================================================
@@ -2308,6 +2514,9 @@ typedef uint32_t kcap_segment_kind;
 /* Room for low memory, which purgatory copies before the capture kernel uses it: its bytes change. */
 #define KCAP_SEGMENT_BACKUP 0x102
 
+/* The device tree, which the first kernel rewrites as memory comes and goes: its bytes change. */
+#define KCAP_SEGMENT_DEVICE_TREE 0x103
+
 /* What a segment holds, in the field's words: a string of the library's own, "unknown" for a number that is no kind. */
 const char *kcap_segment_kind_str(kcap_segment_kind kind);
 
@@ -2593,6 +2802,55 @@ kcap_status kcap_elfcorehdr_encode(const struct kcap_elfcorehdr *header,
                                    size_t buf_len,
                                    size_t *len,
                                    struct kcap_error *error);
+
+/*
+ As `kcap_elfcorehdr_encode`, but the header fills the `buf_len` bytes at `buf`: what is left of them, as far as it goes, is
+ spare program headers, all zero, for `kcap_elfcorehdr_patch`. `e_phnum` counts them, up to 65534.
+
+ Errors: as for `kcap_elfcorehdr_encode`.
+ */
+kcap_status kcap_elfcorehdr_encode_with_spare(const struct kcap_elfcorehdr *header,
+                                              uint8_t *buf,
+                                              size_t buf_len,
+                                              size_t *len,
+                                              struct kcap_error *error);
+
+/*
+ ====================================================================================================
+ Memory that comes and goes, in an elfcorehdr that stays in its place.
+ ====================================================================================================
+ */
+
+/*
+ Makes the changes from one version of `map` to another in a header that lies where the capture kernel will read it, safe against a
+ crash between any two stores: what stands there is a whole header at every moment, no memory is in it twice, and none
+ that is in neither version. Linux keeps user space from a loaded crash segment: this is for who owns the memory, such as a
+ hypervisor, a firmware, a kernel.
+
+ `words`: the `words_count` words of 64 bits of the header, aligned to 8. Each store is of one whole word.
+ `header`: what `kcap_elfcorehdr_encode_with_spare` made it of; its `memory` may not be NULL and is not read.
+ `before`: the version that the header shows. `after`: the one that it is to show.
+ `work`: `work_len` bytes, aligned to 8, for this call; 24 for each change do. `error` may be NULL.
+
+ Memory that comes gets a `PT_LOAD` of its own, even next to another: build the header anew at a convenient time, and the neighbours
+ become one.
+
+ Errors, all before the first store:
+ - `KCAP_ERR_BUFFER_TOO_SMALL`: `work` (`kcap_error.field` is empty, `value` bytes for it), or the header has too few spare program headers
+   (`field` is `e_phnum`, `value` their number with those in use): build it anew.
+ - `KCAP_ERR_UNSUPPORTED`: `p_type` where the first `PT_LOAD` would become unused or move: build the header anew. `e_ident` for 32 bits.
+ - `KCAP_ERR_CORRUPT`: the header is not of `header`, or does not show `before`.
+ - `KCAP_ERR_INVALID`, `KCAP_ERR_NULL`, `KCAP_ERR_ALIGNMENT`, `KCAP_ERR_LENGTH`.
+ */
+kcap_status kcap_elfcorehdr_patch(const struct kcap_elfcorehdr *header,
+                                  uint64_t *words,
+                                  size_t words_count,
+                                  const struct kcap_versioned_map *map,
+                                  const struct kcap_map_version *before,
+                                  const struct kcap_map_version *after,
+                                  void *work,
+                                  size_t work_len,
+                                  struct kcap_error *error);
 
 /*
  ====================================================================================================

@@ -108,6 +108,53 @@ pub(crate) fn writer(output: *const kcap_write_at) -> Result<kcap_write_at, Fail
     output.write_at.is_some().then_some(output).ok_or(KCAP_ERR_NULL.into())
 }
 
+/// Whom to tell of a new version of a `kcap_versioned_map`.
+#[derive(Debug, Clone, Copy)]
+#[repr(C)]
+pub struct kcap_version_observer {
+    /// Given to every callback as it is.
+    pub ctx: *mut c_void,
+    /// The map has a new version, `after`, in the place of `before`. Both are held while this runs, and the map may be used: to read them, to
+    /// hold versions for longer, not for a change. May not be NULL.
+    pub published: Option<
+        unsafe extern "C" fn(
+            ctx: *mut c_void,
+            before: *const kcap_map_version,
+            after: *const kcap_map_version,
+        ),
+    >,
+}
+
+impl kcap_version_observer {
+    pub(crate) fn tell(&self, before: kcap_map_version, after: kcap_map_version) {
+        if let Some(published) = self.published {
+            // SAFETY: whoever filled in the table vouches for the function; the pointers are of values here.
+            unsafe { published(self.ctx, &raw const before, &raw const after) }
+        }
+    }
+}
+
+/// The observer at `observer`, which may be NULL.
+pub(crate) fn observer(
+    observer: *const kcap_version_observer,
+) -> Result<Option<&'static kcap_version_observer>, Failure> {
+    if observer.is_null() {
+        return Ok(None);
+    }
+    let observer = ptr::get(observer)?;
+    observer.published.is_some().then_some(Some(observer)).ok_or(KCAP_ERR_NULL.into())
+}
+
+/// A version of a `kcap_versioned_map` that is held.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[repr(C)]
+pub struct kcap_map_version {
+    /// The number of the version: a later one has a higher one.
+    pub epoch: u64,
+    /// Where the map keeps it.
+    pub slot: u64,
+}
+
 /// Physical memory that is at hand as bytes.
 #[derive(Debug, Clone, Copy)]
 #[repr(C)]

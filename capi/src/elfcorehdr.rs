@@ -189,7 +189,7 @@ pub(crate) fn machine(e_machine: u32) -> Result<u16, Failure> {
     u16::try_from(e_machine).map_err(|_| Failure::invalid("e_machine", e_machine.into()))
 }
 
-fn builder(header: *const kcap_elfcorehdr) -> Result<Builder<'static>, Failure> {
+pub(crate) fn builder(header: *const kcap_elfcorehdr) -> Result<Builder<'static>, Failure> {
     let header = ptr::read_growing(header)?;
     let class = match header.bits {
         0 | 64 => Class::Bits64,
@@ -316,6 +316,28 @@ pub unsafe extern "C" fn kcap_elfcorehdr_encode(
         let place = if len.is_null() { None } else { Some(ptr::out(len)?) };
         let builder = builder(header)?;
         let written = builder.encode(ptr::slice_mut(buf, buf_len)?)?;
+        if let Some(place) = place {
+            place.put(written);
+        }
+        Ok(())
+    })
+}
+
+/// As `kcap_elfcorehdr_encode`, but the header fills the `buf_len` bytes at `buf`: what is left of them, as far as it goes, is
+/// spare program headers, all zero, for `kcap_elfcorehdr_patch`. `e_phnum` counts them, up to 65534.
+///
+/// Errors: as for `kcap_elfcorehdr_encode`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kcap_elfcorehdr_encode_with_spare(
+    header: *const kcap_elfcorehdr,
+    buf: *mut u8,
+    buf_len: usize,
+    len: *mut usize,
+    error: *mut kcap_error,
+) -> kcap_status {
+    answer(error, || {
+        let place = if len.is_null() { None } else { Some(ptr::out(len)?) };
+        let written = builder(header)?.encode_with_spare(ptr::slice_mut(buf, buf_len)?)?;
         if let Some(place) = place {
             place.put(written);
         }

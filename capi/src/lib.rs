@@ -65,6 +65,8 @@ mod text;
 
 pub mod map;
 
+pub mod versioned_map;
+
 pub mod sources;
 
 pub mod image;
@@ -82,6 +84,8 @@ pub mod segment;
 pub mod digest;
 
 pub mod elfcorehdr;
+
+pub mod elfcorehdr_patch;
 
 pub mod check;
 

@@ -79,6 +79,8 @@ mod tests {
             Error::RelocationOverflow { kind: 1, offset: 2 },
             Error::NoSuchSymbol,
             Error::SymbolWithoutBytes,
+            Error::Busy,
+            Error::NotBegun,
             Error::Format(vmcore_format::Error::BufferTooSmall { needed: 1 }),
         ] {
             assert_eq!(known(error.into()).status, error.code());

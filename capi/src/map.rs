@@ -143,7 +143,7 @@ impl From<Range> for kcap_range {
 }
 
 impl kcap_range {
-    fn read(self) -> Result<Range, Failure> {
+    pub(crate) fn read(self) -> Result<Range, Failure> {
         Ok(Range::new(Span::new(self.start, self.end), kind_of(self.kind)?))
     }
 }

@@ -30,6 +30,8 @@ pub const KCAP_SEGMENT_PURGATORY: kcap_segment_kind = 0x100;
 pub const KCAP_SEGMENT_ELFCOREHDR_KEPT: kcap_segment_kind = 0x101;
 /// Room for low memory, which purgatory copies before the capture kernel uses it: its bytes change.
 pub const KCAP_SEGMENT_BACKUP: kcap_segment_kind = 0x102;
+/// The device tree, which the first kernel rewrites as memory comes and goes: its bytes change.
+pub const KCAP_SEGMENT_DEVICE_TREE: kcap_segment_kind = 0x103;
 
 const FIXED: [(kcap_segment_kind, Fixed); 5] = [
     (KCAP_SEGMENT_KERNEL, Fixed::Kernel),
@@ -39,10 +41,11 @@ const FIXED: [(kcap_segment_kind, Fixed); 5] = [
     (KCAP_SEGMENT_MICROCODE, Fixed::Microcode),
 ];
 
-const MUTABLE: [(kcap_segment_kind, Mutable); 3] = [
+const MUTABLE: [(kcap_segment_kind, Mutable); 4] = [
     (KCAP_SEGMENT_PURGATORY, Mutable::Purgatory),
     (KCAP_SEGMENT_ELFCOREHDR_KEPT, Mutable::Elfcorehdr),
     (KCAP_SEGMENT_BACKUP, Mutable::Backup),
+    (KCAP_SEGMENT_DEVICE_TREE, Mutable::DeviceTree),
 ];
 
 /// The number of a kind; 0 for one that has none.
@@ -73,6 +76,7 @@ pub extern "C" fn kcap_segment_kind_str(kind: kcap_segment_kind) -> *const c_cha
         KCAP_SEGMENT_PURGATORY => c"purgatory",
         KCAP_SEGMENT_MICROCODE => c"microcode",
         KCAP_SEGMENT_BACKUP => c"backup",
+        KCAP_SEGMENT_DEVICE_TREE => c"device tree",
         _ => c"unknown",
     };
     name.as_ptr()
@@ -117,6 +121,7 @@ mod tests {
             let name = unsafe { CStr::from_ptr(kcap_segment_kind_str(number)) };
             assert_eq!(name.to_str().unwrap(), kind.name());
         }
-        assert!(fixed_of(KCAP_SEGMENT_PURGATORY).is_err() && fixed_of(0).is_err());
+        // What changes is refused for a digest.
+        assert!(MUTABLE.iter().all(|&(number, _)| fixed_of(number).is_err()) && fixed_of(0).is_err());
     }
 }

@@ -44,6 +44,10 @@ pub const KCAP_ERR_NO_SUCH_SYMBOL: kcap_status = 32;
 pub const KCAP_ERR_SYMBOL_SIZE: kcap_status = 33;
 /// A symbol has no bytes in the file.
 pub const KCAP_ERR_SYMBOL_WITHOUT_BYTES: kcap_status = 34;
+/// A version of the map is in the making, or readers hold as many as there is room for: try again.
+pub const KCAP_ERR_BUSY: kcap_status = 35;
+/// No version of the map is in the making.
+pub const KCAP_ERR_NOT_BEGUN: kcap_status = 36;
 /// No memory is set aside for a crash kernel (`crashkernel=`).
 pub const KCAP_ERR_NO_CRASH_REGION: kcap_status = 40;
 /// The elfcorehdr does not begin with the ELF magic.
@@ -128,6 +132,8 @@ const fn meaning(status: kcap_status) -> &'static CStr {
         KCAP_ERR_NO_SUCH_SYMBOL => c"the object does not define the symbol",
         KCAP_ERR_SYMBOL_SIZE => c"the symbol has another size",
         KCAP_ERR_SYMBOL_WITHOUT_BYTES => c"the symbol has no bytes in the file",
+        KCAP_ERR_BUSY => c"the map is being changed, or readers hold all versions there is room for",
+        KCAP_ERR_NOT_BEGUN => c"no version of the map is in the making",
         KCAP_ERR_NO_CRASH_REGION => c"no memory is set aside for a crash kernel (crashkernel=)",
         KCAP_ERR_NO_ELFCOREHDR => c"the elfcorehdr does not begin with the ELF magic",
         KCAP_ERR_KERNEL_KIND => c"the kernel image is of a kind that cannot be placed",
@@ -223,7 +229,7 @@ mod tests {
     #[test]
     fn every_status_has_a_meaning_of_its_own() {
         let known: std::vec::Vec<_> = (-10..1000).filter(|&s| meaning(s) != c"unknown status").collect();
-        assert_eq!(known.len(), 47);
+        assert_eq!(known.len(), 49);
         let meanings: std::collections::BTreeSet<_> = known.iter().map(|&s| meaning(s)).collect();
         assert_eq!(meanings.len(), known.len());
     }

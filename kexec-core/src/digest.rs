@@ -11,7 +11,21 @@ use crate::segment::{Fixed, SEGMENT_MAX};
 
 /// Bytes that must not change between the load and the crash.
 ///
-/// A region is made from a [`Fixed`] segment only, so the bytes of a segment that may change are never in a digest.
+/// A region is made from a [`Fixed`] segment only, so the bytes of a segment that may change are never in a digest:
+///
+/// ```
+/// use kexec_core::{digest::Region, segment::Fixed};
+/// use vmcore_format::PhysAddr;
+/// let region = Region::new(Fixed::Elfcorehdr, PhysAddr(0x1000), b"\x7fELF");
+/// ```
+///
+/// and this does not compile:
+///
+/// ```compile_fail,E0308
+/// use kexec_core::{digest::Region, segment::Mutable};
+/// use vmcore_format::PhysAddr;
+/// let region = Region::new(Mutable::Elfcorehdr, PhysAddr(0x1000), b"\x7fELF");
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Region<'a> {
     kind: Fixed,

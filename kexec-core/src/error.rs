@@ -59,6 +59,10 @@ pub enum Error {
     },
     /// A symbol has no bytes in the file part of an image: it is absolute or in a section without bytes (`.bss`).
     SymbolWithoutBytes,
+    /// A change is being made already, or readers hold every version there is room for. Try again.
+    Busy,
+    /// No version is in the making: `begin` comes first.
+    NotBegun,
     /// An ELF structure could not be read or written.
     Format(vmcore_format::Error),
 }
@@ -78,6 +82,8 @@ impl Error {
             Self::NoSuchSymbol => 32,
             Self::SymbolSize { .. } => 33,
             Self::SymbolWithoutBytes => 34,
+            Self::Busy => 35,
+            Self::NotBegun => 36,
             // The kinds have the same numbers there as here; `Io` does not come from bytes in memory.
             Self::Format(error) => error.code(),
         }
@@ -121,6 +127,10 @@ impl fmt::Display for Error {
             Self::NoSuchSymbol => f.write_str("the object does not define the symbol"),
             Self::SymbolSize { size, given } => write!(f, "the symbol has {size} bytes, not {given}"),
             Self::SymbolWithoutBytes => f.write_str("the symbol has no bytes in the file"),
+            Self::Busy => {
+                f.write_str("the map is being changed, or readers hold every version there is room for")
+            }
+            Self::NotBegun => f.write_str("no version of the map is in the making"),
             Self::Format(error) => error.fmt(f),
         }
     }

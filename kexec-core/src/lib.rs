@@ -21,6 +21,8 @@ mod bytes;
 
 pub mod map;
 
+pub mod versioned;
+
 pub mod sources;
 
 pub mod image;

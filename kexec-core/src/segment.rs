@@ -36,6 +36,8 @@ pub enum Mutable {
     Elfcorehdr,
     /// Room for low memory, which purgatory copies before the capture kernel uses it.
     Backup,
+    /// The device tree, which the first kernel rewrites as memory comes and goes (ppc64, Linux 6.12).
+    DeviceTree,
 }
 
 /// What a segment holds.
@@ -59,6 +61,7 @@ impl SegmentKind {
             Self::Fixed(Fixed::Elfcorehdr) | Self::Mutable(Mutable::Elfcorehdr) => "elfcorehdr",
             Self::Mutable(Mutable::Purgatory) => "purgatory",
             Self::Mutable(Mutable::Backup) => "backup",
+            Self::Mutable(Mutable::DeviceTree) => "device tree",
         }
     }
 }

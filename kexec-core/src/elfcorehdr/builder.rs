@@ -150,7 +150,28 @@ impl Builder<'_> {
     /// - [`Error::Unsupported`]: notes, text or backup that run past the end of the address space; an address or size
     ///   that class 32 cannot hold (`p_paddr`, `p_vaddr`); 65535 program headers or more, which the capture kernel refuses.
     pub fn encode(&self, buf: &mut [u8]) -> Result<usize, Error> {
-        let header = Header::core(self.layout, self.e_machine, self.phnum()?);
+        self.encode_table(self.phnum()?, buf)
+    }
+
+    /// As [`encode`](Self::encode), but the header fills `buf`: what is left of it, as far as it goes, is spare program headers, all
+    /// zero (`PT_NULL`), which [`patch`](Self::patch) makes `PT_LOAD`s of.
+    ///
+    /// `buf` is as long as the segment is to be: `/sys/kernel/crash_elfcorehdr_size` bytes for a header that the kernel
+    /// rewrites, 56 bytes for each range that may come for one that is patched. `e_phnum` counts the spare ones, up to 65534.
+    ///
+    /// # Errors
+    /// As [`encode`](Self::encode).
+    pub fn encode_with_spare(&self, buf: &mut [u8]) -> Result<usize, Error> {
+        let phnum = self.phnum()?;
+        let header_len = Header::core(self.layout, self.e_machine, 0).headers_len();
+        let phdr_len = ProgramHeader::encoded_len(self.layout.class);
+        let left = buf.len().saturating_sub(usize::try_from(header_len).unwrap_or(usize::MAX));
+        let room = u32::try_from(left.checked_div(phdr_len).unwrap_or(0)).unwrap_or(u32::MAX);
+        self.encode_table(phnum.max(room.min(u32::from(PN_XNUM).saturating_sub(1))), buf)
+    }
+
+    fn encode_table(&self, phnum: u32, buf: &mut [u8]) -> Result<usize, Error> {
+        let header = Header::core(self.layout, self.e_machine, phnum);
         let needed = header.headers_len();
         let too_small = Error::BufferTooSmall { needed };
         let len = usize::try_from(needed).map_err(|_| too_small)?;
@@ -162,7 +183,25 @@ impl Builder<'_> {
             let slot = slots.next().ok_or(too_small)?;
             phdr.encode(self.layout, slot).map_err(from_format).map(|_| ())
         })?;
+        slots.for_each(|slot| slot.fill(0));
         Ok(len)
+    }
+
+    /// The number of program headers before the `PT_LOAD`s, and before those of RAM.
+    pub(super) fn before_ram(&self) -> (usize, usize) {
+        let notes = self.cpu_notes.len().saturating_add(usize::from(self.vmcoreinfo.is_some()));
+        let fixed = usize::from(self.text.is_some()).saturating_add(usize::from(self.backup.is_some()));
+        (notes, notes.saturating_add(fixed))
+    }
+
+    /// The `PT_LOAD`s of memory that goes in the dump.
+    pub(super) fn loads_of(&self, span: Span) -> impl Iterator<Item = ProgramHeader> {
+        let mut left = span;
+        core::iter::from_fn(move || {
+            let piece = self.next_piece(left)?;
+            left.start = piece.end;
+            Some(load(piece, piece.start, self.vaddr(piece.start)))
+        })
     }
 
     fn each_phdr(&self, each: &mut dyn FnMut(&ProgramHeader) -> Result<(), Error>) -> Result<(), Error> {
@@ -181,11 +220,7 @@ impl Builder<'_> {
             each(&load(backup.source, backup.copy, self.vaddr(backup.source.start)))?;
         }
         for span in self.ram.merged(RangeKind::is_dumped) {
-            let mut left = span;
-            while let Some(piece) = self.next_piece(left) {
-                each(&load(piece, piece.start, self.vaddr(piece.start)))?;
-                left.start = piece.end;
-            }
+            self.loads_of(span).try_for_each(|phdr| each(&phdr))?;
         }
         Ok(())
     }

@@ -6,8 +6,12 @@
 
 mod builder;
 mod direct_map;
+mod words;
+
+mod patch;
 #[cfg(test)]
 mod tests;
 
 pub use builder::{Backup, Builder, KernelText, NoteBuffer, Omitted};
 pub use direct_map::DirectMap;
+pub use words::Words;

@@ -101,6 +101,9 @@ impl fmt::Display for Explanation {
             Self::NotHashed { kind: Mutable::Backup } => {
                 f.write_str("digest: nothing of the backup, to which the purgatory copies low memory")
             }
+            Self::NotHashed { kind: Mutable::DeviceTree } => {
+                f.write_str("digest: nothing of the device tree, which the running kernel keeps up to date")
+            }
             Self::EfiLeftOut => {
                 f.write_str("EFI: left out, the kernel can not take over its runtime services")
             }

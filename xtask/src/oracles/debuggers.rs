@@ -83,6 +83,12 @@ fn with_symbols(checks: &Checks, case: &Case, meta_package: &str, drgn: &Path) {
     {
         checks.check(&format!("{} {form}: drgn", case.name), drgn_lists(drgn, case, form, &vmlinux));
     }
+    if case.first {
+        checks.check(
+            &format!("{}: a header patched in its place", case.name),
+            tombstones(case, &vmlinux, drgn),
+        );
+    }
     for form in ["shared-31", "shared-1"].into_iter().filter(|form| case.makes(form)) {
         let dump = case.out(form);
         let arguments = [case.file("vmcore"), dump.clone()];
@@ -114,6 +120,18 @@ fn crash(checks: &Checks, case: &Case, vmlinux: &Path) {
         });
         checks.check(&format!("{} {form}: crash", case.name), finding);
     }
+}
+
+/// Unused program headers, as a patch in place leaves them, change nothing for whoever opens a vmcore.
+fn tombstones(case: &Case, vmlinux: &Path, drgn: &Path) -> Outcome<String> {
+    let (vmcore, patched) = (case.file("vmcore"), case.out("tombstones"));
+    let made = script("tombstones.py", &[&vmcore, &patched])?;
+    let says = |file: &String| crash_says(vmlinux, std::slice::from_ref(file), &case.out("crash-tombstones"));
+    ensure(says(&patched)? == says(&vmcore)?, || "crash says other than of the vmcore itself".to_owned())?;
+    drgn_lists(drgn, case, "tombstones", vmlinux)?;
+    script("check_libkdumpfile.py", &[&vmcore, &patched])?;
+    fs::remove_file(patched)?;
+    Ok(made)
 }
 
 /// Every page of a dump, as crash reads it.
