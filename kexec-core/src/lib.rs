@@ -43,4 +43,6 @@ mod hole;
 
 pub mod plan;
 
+pub mod burst;
+
 pub use error::{Error, Field};

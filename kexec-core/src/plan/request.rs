@@ -141,7 +141,8 @@ pub enum Profile {
 pub struct Running {
     /// The machine, an `e_machine` number.
     pub e_machine: u16,
-    /// The flags of `kexec_load` that the kernel knows, [`check::ON_CRASH`] and the like, without the machine.
+    /// The flags of `kexec_load` that the kernel knows, [`check::ON_CRASH`] and the like, without the machine. Of
+    /// [`check::UPDATE_ELFCOREHDR`] (Linux 6.5, x86) and [`check::CRASH_HOTPLUG_SUPPORT`] (6.10), the plan takes the newer.
     pub known_flags: u32,
     /// The pages of RAM that the kernel uses: `MemTotal` of `/proc/meminfo`, in pages of 4 KiB. A load may take half.
     pub ram_pages: u64,
@@ -162,6 +163,16 @@ impl Running {
             ram_pages: memory.total(RangeKind::SystemRam) / PAGE,
             five_level: false,
             gib_pages: false,
+        }
+    }
+
+    /// The flag by which the kernel is told to rewrite a loaded elfcorehdr: the older one of x86 only where the newer one
+    /// is not known.
+    pub(super) const fn upkeep_flag(&self) -> u32 {
+        if self.known_flags & check::CRASH_HOTPLUG_SUPPORT != 0 {
+            check::CRASH_HOTPLUG_SUPPORT
+        } else {
+            check::UPDATE_ELFCOREHDR
         }
     }
 

@@ -116,7 +116,7 @@ fn named(disk: &[u8], dimm: &(String, String)) -> Outcome<()> {
 }
 
 /// A plain dump of the stream that is on the disk.
-fn saved(folder: &Path, kcap: &Path) -> Outcome<std::path::PathBuf> {
+pub(super) fn saved(folder: &Path, kcap: &Path) -> Outcome<std::path::PathBuf> {
     let dump = folder.join("dump");
     let merge = ["merge", "-f", "--message-level", "4"];
     run(command(&[kcap]).args(merge).arg(&dump).arg(folder.join("disk")))?;

@@ -1,0 +1,156 @@
+//! `kcap watch`: loads the crash kernel again when memory or CPUs come or go, where the running kernel does not bring the
+//! elfcorehdr up to date itself.
+
+use core::time::Duration;
+use std::io::{self, Write};
+use std::path::Path;
+use std::time::Instant;
+
+use clap::Args;
+use host::kexec::{CrashNotes, FirmwareEntry, MemoryBlock, Running};
+use host::uevents::Uevents;
+use kexec_core::burst::Burst;
+
+use crate::exit::{Exit, Failure};
+use crate::load::args::LoadingArgs;
+use crate::load::{is_kept, is_possible, load_if};
+
+pub(crate) const HELP: &str = "\
+Loads the crash kernel at once, then listens to the kernel's events of memory and CPUs. Where they change what a crash
+kernel is told it is loaded again, once for many events, and never while a memory block changes its state. It ends only
+where the running kernel keeps a loaded crash kernel up to date itself, and where a load fails: the service manager may
+start it again.
+
+Example:
+  kcap watch --hotplug /boot/vmlinuz --initrd /boot/kdump.img --reuse-cmdline --append 'nr_cpus=1 reset_devices'
+
+Exit status:
+  0   nothing to watch: the running kernel keeps the loaded crash kernel up to date itself
+  1   failed: a crash kernel could not be loaded
+  64  wrong usage";
+
+#[derive(Debug, Args)]
+pub(crate) struct WatchArgs {
+    #[command(flatten)]
+    loading: LoadingArgs,
+    /// Load when no event came for so many seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 2, value_parser = clap::value_parser!(u32).range(..=3600))]
+    settle: u32,
+    /// Wait for that no longer than so many seconds from the first event on
+    #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u32).range(..=3600))]
+    settle_max: u32,
+}
+
+/// Watches until there is no need to, or a load fails.
+pub(crate) fn run(args: &WatchArgs) -> Result<Exit, Failure> {
+    if is_kept() {
+        return Ok(nothing_to_do());
+    }
+    let events = Uevents::listen().map_err(|error| Failure::new(format!("the kernel's events: {error}")))?;
+    let mut loading = args.loading.clone();
+    // Where the kernel cannot, this program does.
+    loading.planning.hotplug &= is_possible();
+    let start = Instant::now();
+    let now = || u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX);
+    let millis = |seconds: u32| u64::from(seconds).saturating_mul(1000);
+    let mut burst = Burst::new(millis(args.settle), millis(args.settle_max));
+    let mut count = 0_u64;
+    let mut loaded = None;
+    // What came before is in no event: the first load waits for none.
+    let mut is_due = true;
+    loop {
+        if is_due {
+            match load_anew(&loading, loaded.as_ref())? {
+                Outcome::Loaded(seen) => {
+                    if is_kept() {
+                        return Ok(nothing_to_do());
+                    }
+                    seen.say(loaded.is_some(), count);
+                    loaded = Some(seen);
+                    count = 0;
+                }
+                Outcome::Same => count = 0,
+                Outcome::Changing => burst.event(now()),
+            }
+        }
+        let time = burst.due().map(|due| Duration::from_millis(due.saturating_sub(now())));
+        let event =
+            events.wait(time).map_err(|error| Failure::new(format!("the kernel's events: {error}")))?;
+        if event {
+            burst.event(now());
+            count = count.saturating_add(1);
+        }
+        is_due = burst.ends(now());
+    }
+}
+
+fn nothing_to_do() -> Exit {
+    say("nothing to watch: the running kernel keeps the loaded crash kernel up to date itself");
+    Exit::Done
+}
+
+fn say(line: &str) {
+    // Nothing to read it is no reason to stop.
+    let _ = writeln!(io::stdout(), "{line}");
+}
+
+/// What became of a load.
+enum Outcome {
+    /// The crash kernel knows this machine.
+    Loaded(Machine),
+    /// What it would be told is what it was told.
+    Same,
+    /// The machine is still changing.
+    Changing,
+}
+
+/// Loads unless the machine is as it was, and not while it changes.
+fn load_anew(loading: &LoadingArgs, loaded: Option<&Machine>) -> Result<Outcome, Failure> {
+    let seen = Machine::read()?;
+    if seen.is_changing() {
+        return Ok(Outcome::Changing);
+    }
+    if loaded.is_some_and(|loaded| loaded.told == seen.told) {
+        return Ok(Outcome::Same);
+    }
+    let is_current = || Machine::read().map(|again| again == seen);
+    Ok(if load_if(loading, is_current)? { Outcome::Loaded(seen) } else { Outcome::Changing })
+}
+
+/// Memory and CPUs at one moment.
+#[derive(Debug, PartialEq, Eq)]
+struct Machine {
+    told: Told,
+    blocks: Vec<MemoryBlock>,
+}
+
+/// What a load reads of them.
+#[derive(Debug, PartialEq, Eq)]
+struct Told {
+    iomem: Vec<u8>,
+    firmware: Vec<FirmwareEntry>,
+    notes: Vec<CrashNotes>,
+}
+
+impl Machine {
+    fn read() -> Result<Self, Failure> {
+        let running = Running::here();
+        let iomem = running.iomem().map_err(|error| Failure::with_path(Path::new("/proc/iomem"), &error))?;
+        let told = Told { iomem, firmware: running.firmware_memmap(), notes: running.crash_notes() };
+        Ok(Self { told, blocks: running.memory_blocks() })
+    }
+
+    /// Whether a memory block is between two states: it is in the memory map still, or already.
+    fn is_changing(&self) -> bool {
+        self.blocks.iter().any(MemoryBlock::is_going)
+    }
+
+    fn say(&self, again: bool, events: u64) {
+        let machine = format!("{} memory blocks, {} CPUs", self.blocks.len(), self.told.notes.len());
+        say(&if again {
+            format!("loaded again after {events} events: {machine}")
+        } else {
+            format!("loaded: {machine}")
+        });
+    }
+}
