@@ -87,6 +87,8 @@ pub mod check;
 
 pub mod plan;
 
+pub mod burst;
+
 pub mod flattened;
 pub mod input_kind;
 pub mod kdump;

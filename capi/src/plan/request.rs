@@ -107,7 +107,8 @@ pub struct kcap_plan_running {
     pub ram_pages: u64,
     /// The machine, an `e_machine` number; 0 for x86_64.
     pub e_machine: u32,
-    /// The flags of `kexec_load` that the kernel knows, without the machine; 0: those of Linux 6.5.
+    /// The flags of `kexec_load` that the kernel knows (`kcap_kexec_knows_flag` asks it), without the machine; 0: those of Linux
+    /// 6.5. Of `KCAP_KEXEC_UPDATE_ELFCOREHDR` and `KCAP_KEXEC_CRASH_HOTPLUG_SUPPORT` a plan takes the newer.
     pub known_flags: u32,
     /// Not 0: it runs with 5-level page tables (`la57` in the flags of `/proc/cpuinfo`, and not `no5lvl`).
     pub five_level: u32,

@@ -18,8 +18,8 @@ use crate::load::{is_kept, is_possible, load_if};
 pub(crate) const HELP: &str = "\
 Loads the crash kernel at once, then listens to the kernel's events of memory and CPUs. Where they change what a crash
 kernel is told it is loaded again, once for many events, and never while a memory block changes its state. It ends only
-where the running kernel keeps a loaded crash kernel up to date itself, and where a load fails: the service manager may
-start it again.
+where the running kernel keeps a loaded crash kernel up to date itself, as with --hotplug one does that can, and where a
+load fails: the service manager may start it again.
 
 Example:
   kcap watch --hotplug /boot/vmlinuz --initrd /boot/kdump.img --reuse-cmdline --append 'nr_cpus=1 reset_devices'
