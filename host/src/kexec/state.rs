@@ -43,7 +43,7 @@ impl State {
         Self::read_below(Path::new("/"))
     }
 
-    /// Whether the kernel has code that brings a loaded elfcorehdr up to date (`CONFIG_CRASH_HOTPLUG`, Linux 6.5), whatever is
+    /// Whether the kernel has code that brings a loaded elfcorehdr up to date (`CONFIG_CRASH_HOTPLUG`, Linux 6.6), whatever is
     /// loaded: only then is there one of the files that speak of it.
     #[must_use]
     pub fn knows_hotplug(&self) -> bool {

@@ -87,7 +87,7 @@ pub(crate) struct ImageArgs {
 /// How it is placed and guarded.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct PlanningArgs {
-    /// Let the running kernel bring the list of CPUs and memory up to date when they come and go (Linux 6.5); one that cannot
+    /// Let the running kernel bring the list of CPUs and memory up to date when they come and go (Linux 6.6); one that cannot
     /// is refused: kcap watch does it there. With -s a kernel that can does so anyway, and this makes sure of it
     #[arg(long)]
     pub(crate) hotplug: bool,

@@ -18,7 +18,7 @@ pub(crate) fn is_kept() -> bool {
 /// Why it is refused where the kernel cannot.
 pub(super) fn refused() -> Failure {
     Failure::new(
-        "--hotplug: the running kernel does not keep a loaded elfcorehdr up to date (Linux 6.5 and later do, with \
+        "--hotplug: the running kernel does not keep a loaded elfcorehdr up to date (Linux 6.6 and later do, with \
         CONFIG_CRASH_HOTPLUG); without it, kcap watch loads again when CPUs or memory come or go",
     )
 }

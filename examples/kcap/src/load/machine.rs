@@ -261,7 +261,7 @@ impl Machine {
     pub(crate) fn known_flags(&self) -> u32 {
         let since = |release| self.version.is_none_or(|version| version >= release);
         // Distributions brought both to older releases.
-        let older = self.elfcorehdr_size.is_some() || since((6, 5));
+        let older = self.elfcorehdr_size.is_some() || since((6, 6));
         let newer = self.crash_hotplug_support.unwrap_or_else(|| since((6, 10)));
         check::ON_CRASH
             | check::PRESERVE_CONTEXT
@@ -378,7 +378,7 @@ mod tests {
             Machine { version, elfcorehdr_size, crash_hotplug_support, ..Machine::default() }.known_flags()
         };
         assert_eq!(flags(Some((6, 1)), None, None), 3);
-        assert_eq!(flags(Some((6, 5)), Some(917_616), None), 7);
+        assert_eq!(flags(Some((6, 6)), None, None), 7);
         assert_eq!(flags(Some((6, 10)), Some(917_616), None), 15);
         assert_eq!(flags(Some((5, 14)), Some(917_616), Some(true)), 15);
         assert_eq!(flags(Some((6, 12)), Some(917_616), Some(false)), 7);
