@@ -60,7 +60,7 @@ pub(crate) fn run(args: &WatchArgs) -> Result<Exit, Failure> {
     let mut is_due = true;
     loop {
         if is_due {
-            match load_anew(&loading, loaded.as_ref())? {
+            match load_anew(loaded.as_ref(), Machine::read, |is_current| load_if(&loading, is_current))? {
                 Outcome::Loaded(seen) => {
                     if is_kept() {
                         return Ok(nothing_to_do());
@@ -95,6 +95,7 @@ fn say(line: &str) {
 }
 
 /// What became of a load.
+#[derive(Debug, PartialEq, Eq)]
 enum Outcome {
     /// The crash kernel knows this machine.
     Loaded(Machine),
@@ -104,17 +105,22 @@ enum Outcome {
     Changing,
 }
 
-/// Loads unless the machine is as it was, and not while it changes.
-fn load_anew(loading: &LoadingArgs, loaded: Option<&Machine>) -> Result<Outcome, Failure> {
-    let seen = Machine::read()?;
+/// Loads unless the machine is as it was when what is `loaded` was, and not while it changes: `load` does it if the question
+/// that it is given, once all is planned, is answered with yes, and says whether it did.
+fn load_anew(
+    loaded: Option<&Machine>,
+    mut read: impl FnMut() -> Result<Machine, Failure>,
+    load: impl FnOnce(&mut dyn FnMut() -> Result<bool, Failure>) -> Result<bool, Failure>,
+) -> Result<Outcome, Failure> {
+    let seen = read()?;
     if seen.is_changing() {
         return Ok(Outcome::Changing);
     }
     if loaded.is_some_and(|loaded| loaded.told == seen.told) {
         return Ok(Outcome::Same);
     }
-    let is_current = || Machine::read().map(|again| again == seen);
-    Ok(if load_if(loading, is_current)? { Outcome::Loaded(seen) } else { Outcome::Changing })
+    let is_loaded = load(&mut || Ok(read()? == seen))?;
+    Ok(if is_loaded { Outcome::Loaded(seen) } else { Outcome::Changing })
 }
 
 /// Memory and CPUs at one moment.
@@ -152,5 +158,62 @@ impl Machine {
         } else {
             format!("loaded: {machine}")
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn machine(iomem: &str, states: &[&str]) -> Machine {
+        let block = |(number, state): (u32, &&str)| MemoryBlock { number, state: state.as_bytes().to_vec() };
+        Machine {
+            told: Told { iomem: iomem.into(), firmware: Vec::new(), notes: Vec::new() },
+            blocks: (0..).zip(states).map(block).collect(),
+        }
+    }
+
+    /// What becomes of a load on a machine that is seen like this at each look, and how often was looked.
+    fn outcome(loaded: Option<&Machine>, looks: [(&str, &[&str]); 2]) -> (Outcome, usize) {
+        let mut seen = 0;
+        let mut looks = looks.into_iter();
+        let read = || {
+            seen += 1;
+            looks.next().map(|(iomem, states)| machine(iomem, states)).ok_or(Failure::new("a third look"))
+        };
+        let outcome = load_anew(loaded, read, |is_current| is_current()).unwrap();
+        (outcome, seen)
+    }
+
+    #[test]
+    fn a_machine_that_stays_as_it_is_is_loaded_once() {
+        let now = ("ram", &["online\n", "offline\n"][..]);
+        let loaded = machine(now.0, now.1);
+        assert_eq!(outcome(None, [now, now]), (Outcome::Loaded(machine(now.0, now.1)), 2));
+        assert_eq!(outcome(Some(&loaded), [now, now]), (Outcome::Same, 1));
+        // Onlined memory was in the map already.
+        assert_eq!(outcome(Some(&loaded), [("ram", &["online\n"; 2]), now]), (Outcome::Same, 1));
+        let more = ("more ram", &["online\n"; 3][..]);
+        assert_eq!(outcome(Some(&loaded), [more, more]), (Outcome::Loaded(machine(more.0, more.1)), 2));
+    }
+
+    #[test]
+    fn nothing_is_loaded_while_memory_comes_or_goes() {
+        let now = ("ram", &["online\n"; 2][..]);
+        for going in ["going-offline\n", ""] {
+            assert_eq!(outcome(None, [("ram", &["online\n", going]), now]), (Outcome::Changing, 1));
+        }
+        // While it was planned.
+        for other in [("more ram", now.1), ("ram", &["online\n", "going-offline\n"]), ("ram", &["online\n"])]
+        {
+            assert_eq!(outcome(None, [now, other]), (Outcome::Changing, 2));
+        }
+    }
+
+    #[test]
+    fn a_load_that_fails_ends_the_watch() {
+        let read = || Ok(machine("ram", &[]));
+        let failed = load_anew(None, read, |_| Err(Failure::new("no room")));
+        assert!(failed.is_err());
     }
 }

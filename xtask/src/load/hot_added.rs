@@ -55,6 +55,7 @@ echo \"kcapture: $(grep '\"flags\"' /tmp/plan)\"
 /kcap load -p --hotplug LOAD; echo \"kcapture: refused with $?\"
 /kcap load -s -p --hotplug LOAD; echo \"kcapture: refused with $?\"
 /kcap load -p LOAD || poweroff -f
+touch /tmp/watch
 /kcap watch --hotplug LOAD > /tmp/watch &
 while ! grep -q ^loaded: /tmp/watch; do sleep 0.1; done",
         says: &["kcap watch", "kcapture: refused with 1", "kcap watch", "kcapture: refused with 1"],

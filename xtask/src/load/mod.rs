@@ -42,7 +42,9 @@ pub(crate) fn run_all(full: bool) -> Outcome<()> {
     for (name, check) in damage::CHECKS {
         report(name, &mut failed, || check(&programs.of_guests).map(|()| String::new()));
     }
-    report(hot_removed::NAME, &mut failed, || hot_removed::check(&programs));
+    for case in hot_removed::CASES {
+        report(case.name, &mut failed, || hot_removed::check(case, &programs));
+    }
     for case in hot_added::CASES {
         report(case.name, &mut failed, || hot_added::check(case, &programs));
     }
@@ -57,15 +59,16 @@ pub(crate) fn run_named(names: &[&str]) -> Outcome<()> {
     for name in names {
         if let Some(cell) = Cell::all().into_iter().find(|cell| cell.name() == *name) {
             report(name, &mut failed, || machine::check(cell, true, &programs));
-        } else if *name == hot_removed::NAME {
-            report(name, &mut failed, || hot_removed::check(&programs));
+        } else if let Some(case) = hot_removed::CASES.iter().find(|case| case.name == *name) {
+            report(name, &mut failed, || hot_removed::check(case, &programs));
         } else if let Some(case) = hot_added::CASES.iter().find(|case| case.name == *name) {
             report(name, &mut failed, || hot_added::check(case, &programs));
         } else if let Some((_, check)) = damage::CHECKS.iter().find(|(known, _)| known == name) {
             report(name, &mut failed, || check(&programs.of_guests).map(|()| String::new()));
         } else {
             let cells = Cell::all().into_iter().map(Cell::name);
-            let others = damage::CHECKS.iter().map(|(name, _)| *name).chain([hot_removed::NAME]);
+            let others = damage::CHECKS.iter().map(|(name, _)| *name);
+            let others = others.chain(hot_removed::CASES.iter().map(|case| case.name));
             let others = others.chain(hot_added::CASES.iter().map(|case| case.name));
             let known: Vec<String> = cells.chain(others.map(str::to_owned)).collect();
             return Err(format!("no machine or check {name}; known: {}", known.join(" ")).into());
