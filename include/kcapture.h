@@ -3059,7 +3059,10 @@ typedef struct kcap_plan_running {
   uint64_t ram_pages;
   /* The machine, an `e_machine` number; 0 for x86_64. */
   uint32_t e_machine;
-  /* The flags of `kexec_load` that the kernel knows, without the machine; 0: those of Linux 6.5. */
+  /*
+   The flags of `kexec_load` that the kernel knows (`kcap_kexec_knows_flag` asks it), without the machine; 0: those of Linux
+   6.5. Of `KCAP_KEXEC_UPDATE_ELFCOREHDR` and `KCAP_KEXEC_CRASH_HOTPLUG_SUPPORT` a plan takes the newer.
+   */
   uint32_t known_flags;
   /* Not 0: it runs with 5-level page tables (`la57` in the flags of `/proc/cpuinfo`, and not `no5lvl`). */
   uint32_t five_level;
@@ -3350,6 +3353,56 @@ kcap_status kcap_plan_explain(const struct kcap_plan *plan,
 
 /* The digest is another one: say so and enter the kernel all the same. */
 #define KCAP_ON_MISMATCH_CONTINUE 2
+
+/*
+ ====================================================================================================
+ When to load a crash kernel again where the running kernel does not keep its elfcorehdr up to date: once for all the
+ CPUs and memory blocks that come and go together, and not while they do.
+ ====================================================================================================
+ */
+
+/*
+ Events that end in one load. It has no clock and waits for nothing: the caller says when an event came, and asks when the
+ load is due. All times count the caller's unit from the caller's zero, and do not go back.
+
+ Set `quiet` and `longest`, and the rest to 0.
+ */
+typedef struct kcap_burst {
+  /* The burst ends when no event came for so long, */
+  uint64_t quiet;
+  /* at the latest so long after its first event. */
+  uint64_t longest;
+  /* When the first event came. */
+  uint64_t first;
+  /* When the last event came. */
+  uint64_t last;
+  /* The number of events; 0: there is no burst. */
+  uint64_t count;
+} kcap_burst;
+
+/*
+ An event came at `now`, or may have been missed.
+
+ Errors: `KCAP_ERR_NULL`.
+ */
+kcap_status kcap_burst_event(struct kcap_burst *burst, uint64_t now, struct kcap_error *error);
+
+/*
+ Writes the time at which to load to `due`; `UINT64_MAX` where no event came.
+
+ Errors: `KCAP_ERR_NULL`.
+ */
+kcap_status kcap_burst_due(const struct kcap_burst *burst, uint64_t *due, struct kcap_error *error);
+
+/*
+ Writes to `ends` whether the load is due at `now`: 1 or 0. If so the burst has ended, and the next event begins another one.
+
+ Errors: `KCAP_ERR_NULL`.
+ */
+kcap_status kcap_burst_ends(struct kcap_burst *burst,
+                            uint64_t now,
+                            uint32_t *ends,
+                            struct kcap_error *error);
 
 /*
  ====================================================================================================
@@ -6369,6 +6422,13 @@ int32_t kcap_kexec_worth_another_way(int32_t code);
 
 /* What is neither 0 nor 1: the kernel does not say. */
 #define KCAP_UNKNOWN -1
+
+/*
+ Whether the running kernel knows a flag of a crash kernel's `kexec_load`, one of `KCAP_KEXEC_`: 1, 0, or `KCAP_UNKNOWN` where it
+ does not say: without the permission to load, and where a number of loads is left, of which the question would take one
+ (`kexec_load_limit_panic`). Nothing is loaded, and nothing forgotten.
+ */
+int32_t kcap_kexec_knows_flag(uint32_t flag);
 
 /* What the kernel says of its images: 1, 0, or `KCAP_UNKNOWN`. Set `size` before the call. */
 typedef struct kcap_kexec_state {

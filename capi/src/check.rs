@@ -18,7 +18,7 @@ use crate::text::put_text;
 pub const KCAP_KEXEC_ON_CRASH: u32 = 1;
 /// `KEXEC_PRESERVE_CONTEXT`: the image may return.
 pub const KCAP_KEXEC_PRESERVE_CONTEXT: u32 = 2;
-/// `KEXEC_UPDATE_ELFCOREHDR`: the kernel may rewrite the elfcorehdr; x86, Linux 6.5.
+/// `KEXEC_UPDATE_ELFCOREHDR`: the kernel may rewrite the elfcorehdr; x86, Linux 6.6.
 pub const KCAP_KEXEC_UPDATE_ELFCOREHDR: u32 = 4;
 /// `KEXEC_CRASH_HOTPLUG_SUPPORT`: the kernel may rewrite what hotplug changes; Linux 6.10.
 pub const KCAP_KEXEC_CRASH_HOTPLUG_SUPPORT: u32 = 8;

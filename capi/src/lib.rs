@@ -91,6 +91,8 @@ pub mod check;
 
 pub mod plan;
 
+pub mod burst;
+
 pub mod flattened;
 pub mod input_kind;
 pub mod kdump;

@@ -14,6 +14,8 @@ pub const ENOMEM: i32 = 12;
 pub(crate) const ENXIO: i32 = 6;
 /// Bad file descriptor.
 pub(crate) const EBADF: i32 = 9;
+/// Bad address.
+pub(crate) const EFAULT: i32 = 14;
 /// Invalid argument.
 pub(crate) const EINVAL: i32 = 22;
 /// No space left on device.

@@ -6,9 +6,10 @@ use core::mem::{self, MaybeUninit};
 use core::ptr::{self, NonNull};
 use core::sync::atomic::Ordering::{Acquire, Relaxed, Release, SeqCst};
 use core::sync::atomic::{AtomicBool, AtomicUsize, compiler_fence};
+use core::time::Duration;
 use std::fs::File;
 use std::io;
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::sync::OnceLock;
 
 use crate::errno::{EINVAL, code_of};
@@ -35,7 +36,8 @@ pub struct LoadSegment<'a> {
 }
 
 /// `kexec_load`: the kernel copies the segments and starts at `entry`, a physical address. Without segments it forgets
-/// the image that it has. `flags` are those of `linux/kexec.h`: 1 `KEXEC_ON_CRASH`, 4 `KEXEC_UPDATE_ELFCOREHDR`.
+/// the image that it has. `flags` are those of `linux/kexec.h`: 1 `KEXEC_ON_CRASH`, 4 `KEXEC_UPDATE_ELFCOREHDR`,
+/// 8 `KEXEC_CRASH_HOTPLUG_SUPPORT`.
 ///
 /// # Errors
 /// The errno; [`explain`](crate::kexec::explain) puts it into words.
@@ -55,6 +57,15 @@ pub fn kexec_load(entry: u64, segments: &[LoadSegment<'_>], flags: u64) -> Resul
     // are borrowed for the call, and writes nothing of this process. `mem` is a physical address and never followed here.
     let result = unsafe { libc::syscall(libc::SYS_kexec_load, entry, raw.len(), raw.as_ptr(), flags) };
     checked(result)
+}
+
+/// The errno by which `kexec_load` refuses one segment that cannot be read: `EFAULT` where it has no objection to the flags,
+/// which it looks at first. Nothing is loaded, and nothing forgotten.
+pub(crate) fn refusal_of_no_segment(flags: c_ulong) -> i32 {
+    // SAFETY: the kernel reads a `struct kexec_segment` at address 0, which is no memory of this process, and finds that out.
+    let result =
+        unsafe { libc::syscall(libc::SYS_kexec_load, 0_usize, 1_usize, ptr::null::<RawSegment>(), flags) };
+    checked(result).err().unwrap_or(0)
 }
 
 /// `kexec_file_load`: the kernel reads the image and the initial RAM disk from open files and plans itself. `flags` are
@@ -99,6 +110,91 @@ pub fn reboot_into_loaded() -> Result<(), i32> {
         libc::reboot(LINUX_REBOOT_CMD_KEXEC)
     };
     checked(c_long::from(result))
+}
+
+/// A socket that hears the kernel's events of devices; the kernel keeps up to 1 MiB of them for it where it may.
+pub(crate) fn uevent_socket() -> Result<OwnedFd, i32> {
+    /// The kernel's own messages; the other group is udev's.
+    const KERNEL_GROUP: u32 = 1;
+    const KEPT: c_int = 1 << 20;
+    let kind = libc::SOCK_DGRAM | libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK;
+    // SAFETY: the call takes no pointer.
+    let number = unsafe { libc::socket(libc::AF_NETLINK, kind, libc::NETLINK_KOBJECT_UEVENT) };
+    checked(c_long::from(number))?;
+    // SAFETY: the number is that of a new descriptor, which nobody else has.
+    let socket = unsafe { OwnedFd::from_raw_fd(number) };
+    let (len, value) = (socklen(size_of::<c_int>())?, ptr::from_ref(&KEPT).cast());
+    // More needs a privilege; without it messages are lost sooner, which the receiver hears of.
+    // SAFETY: the kernel reads one `c_int`, which is borrowed for the call.
+    let _ = unsafe { libc::setsockopt(number, libc::SOL_SOCKET, libc::SO_RCVBUFFORCE, value, len) };
+    // SAFETY: all zeros are a value of the structure: a port of the kernel's choice.
+    let mut address: libc::sockaddr_nl = unsafe { mem::zeroed() };
+    address.nl_family = libc::sa_family_t::try_from(libc::AF_NETLINK).map_err(|_| EINVAL)?;
+    address.nl_groups = KERNEL_GROUP;
+    let len = socklen(size_of::<libc::sockaddr_nl>())?;
+    // SAFETY: the kernel reads one `struct sockaddr_nl`, which is borrowed for the call.
+    let result = unsafe { libc::bind(number, ptr::from_ref(&address).cast(), len) };
+    checked(c_long::from(result)).map(|()| socket)
+}
+
+/// Waits until there is something to read, `time` at most, and answers whether there is. A signal ends the wait as well.
+pub(crate) fn wait_readable(socket: &OwnedFd, time: Option<Duration>) -> Result<bool, i32> {
+    // A wait that ends early would make its caller wait again and again.
+    let millis = |time: Duration| time.as_nanos().div_ceil(1_000_000);
+    let timeout = time.map_or(-1, |time| c_int::try_from(millis(time)).unwrap_or(c_int::MAX));
+    let mut poll = libc::pollfd { fd: socket.as_raw_fd(), events: libc::POLLIN, revents: 0 };
+    // SAFETY: the kernel reads and writes one `struct pollfd`, which is exclusively borrowed for the call.
+    let result = unsafe { libc::poll(&raw mut poll, 1, timeout) };
+    match checked(c_long::from(result)) {
+        Ok(()) => Ok(result > 0),
+        Err(libc::EINTR) => Ok(false),
+        Err(code) => Err(code),
+    }
+}
+
+/// What a socket had.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Received {
+    /// Nothing of the kernel's.
+    Nothing,
+    /// Word that messages were lost, or a message that was too long.
+    Lost,
+    /// So many bytes.
+    Message(usize),
+}
+
+/// Takes a message of the kernel's from a netlink socket, without waiting for one.
+pub(crate) fn receive_of_kernel(socket: &OwnedFd, message: &mut [u8]) -> Result<Received, i32> {
+    // SAFETY: all zeros are a value of the structure.
+    let mut sender: libc::sockaddr_nl = unsafe { mem::zeroed() };
+    let mut sender_len = socklen(size_of::<libc::sockaddr_nl>())?;
+    // SAFETY: the kernel writes at most `message.len()` bytes of the message and one `struct sockaddr_nl`, both exclusively
+    // borrowed for the call.
+    let len = unsafe {
+        libc::recvfrom(
+            socket.as_raw_fd(),
+            message.as_mut_ptr().cast(),
+            message.len(),
+            libc::MSG_DONTWAIT | libc::MSG_TRUNC,
+            ptr::from_mut(&mut sender).cast(),
+            &raw mut sender_len,
+        )
+    };
+    match usize::try_from(len) {
+        // Another process: only the kernel has no port.
+        Ok(_) if sender.nl_pid != 0 => Ok(Received::Nothing),
+        Ok(len) if len > message.len() => Ok(Received::Lost),
+        Ok(len) => Ok(Received::Message(len)),
+        Err(_) => match code_of(&io::Error::last_os_error()) {
+            libc::ENOBUFS => Ok(Received::Lost),
+            libc::EAGAIN | libc::EINTR => Ok(Received::Nothing),
+            code => Err(code),
+        },
+    }
+}
+
+fn socklen(len: usize) -> Result<libc::socklen_t, i32> {
+    libc::socklen_t::try_from(len).map_err(|_| EINVAL)
 }
 
 /// Takes storage for the `len` bytes at `offset` of `file`, whose size stays as it is.

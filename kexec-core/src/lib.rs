@@ -45,4 +45,6 @@ mod hole;
 
 pub mod plan;
 
+pub mod burst;
+
 pub use error::{Error, Field};

@@ -107,7 +107,8 @@ pub struct kcap_plan_running {
     pub ram_pages: u64,
     /// The machine, an `e_machine` number; 0 for x86_64.
     pub e_machine: u32,
-    /// The flags of `kexec_load` that the kernel knows, without the machine; 0: those of Linux 6.5.
+    /// The flags of `kexec_load` that the kernel knows (`kcap_kexec_knows_flag` asks it), without the machine; 0: those of Linux
+    /// 6.6. Of `KCAP_KEXEC_UPDATE_ELFCOREHDR` and `KCAP_KEXEC_CRASH_HOTPLUG_SUPPORT` a plan takes the newer.
     pub known_flags: u32,
     /// Not 0: it runs with 5-level page tables (`la57` in the flags of `/proc/cpuinfo`, and not `no5lvl`).
     pub five_level: u32,
@@ -182,7 +183,7 @@ pub struct kcap_plan_request {
     /// The addresses that the caller allows; an `end` of 0 allows all from `start` on.
     pub limits: kcap_span,
     /// The memory in bytes that the running kernel wants for an elfcorehdr that it keeps up to date
-    /// (`/sys/kernel/crash_elfcorehdr_size`, Linux 6.5): the header is then no part of the digest. 0: nobody changes it, and
+    /// (`/sys/kernel/crash_elfcorehdr_size`, Linux 6.6): the header is then no part of the digest. 0: nobody changes it, and
     /// the kernel is loaded anew when CPUs or memory come or go.
     pub elfcorehdr_room: u64,
     /// The physical address of ACPI's root pointer, where the running kernel's boot parameters do not say it; 0 for none.

@@ -488,6 +488,13 @@ PINNED(kcap_plan_segment, reason, 60);
 PINNED(kcap_plan_segment, in_digest, 64);
 PINNED(kcap_plan_segment, bottom_up, 68);
 
+PINNED_SIZE(kcap_burst, 40);
+PINNED(kcap_burst, quiet, 0);
+PINNED(kcap_burst, longest, 8);
+PINNED(kcap_burst, first, 16);
+PINNED(kcap_burst, last, 24);
+PINNED(kcap_burst, count, 32);
+
 PINNED_SIZE(kcap_flattened_facts, 32);
 PINNED(kcap_flattened_facts, size, 0);
 PINNED(kcap_flattened_facts, dump_size, 8);

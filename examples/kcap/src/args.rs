@@ -9,6 +9,7 @@ use clap::{Args, CommandFactory, Parser, Subcommand};
 use crate::load::args::{self as load, ExecArgs, LoadArgs, PlanArgs, StatusArgs, UnloadArgs};
 use crate::messages;
 use crate::numbers::{parse_number, parse_range, parse_size};
+use crate::watch::{self, WatchArgs};
 
 /// Saves, reads and inspects Linux crash dumps.
 ///
@@ -51,6 +52,9 @@ pub(crate) enum Command {
     /// Load a kernel: one that a panic starts (-p), or one that `kcap exec` starts (-l)
     #[command(after_help = load::LOAD_HELP)]
     Load(LoadArgs),
+    /// Keep a loaded crash kernel up to date: load it again when memory or CPUs come or go
+    #[command(after_help = watch::HELP)]
+    Watch(WatchArgs),
     /// Forget a loaded kernel
     Unload(UnloadArgs),
     /// Leave the running kernel for the loaded one, at once: nothing is shut down first

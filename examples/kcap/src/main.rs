@@ -9,6 +9,7 @@ mod numbers;
 mod exit;
 
 mod load;
+mod watch;
 
 mod args;
 mod progress;
@@ -66,6 +67,7 @@ fn main() -> ExitCode {
         Command::Info(args) => info::run(args),
         Command::Verify(args) => verify::run(args),
         Command::Load(args) => load::run(args),
+        Command::Watch(args) => watch::run(args),
         Command::Unload(args) => load::unload(args),
         Command::Exec(args) => load::exec(args),
         Command::Status(args) => load::status(args),

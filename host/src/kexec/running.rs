@@ -65,6 +65,23 @@ pub struct KcoreLoad {
     pub size: u64,
 }
 
+/// A memory block of `/sys/devices/system/memory`: what can be hot-plugged as one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MemoryBlock {
+    /// Its number: its physical address by its size.
+    pub number: u32,
+    /// `state`: `online`, `offline`, `going-offline`; empty where it cannot be read, as of a block that has just gone.
+    pub state: Vec<u8>,
+}
+
+impl MemoryBlock {
+    /// Whether the block is between two states.
+    #[must_use]
+    pub fn is_going(&self) -> bool {
+        !matches!(self.state.trim_ascii(), b"online" | b"offline")
+    }
+}
+
 /// A folder that holds `/proc` and `/sys`: the running machine's, or a copy.
 #[derive(Debug, Clone)]
 pub struct Running {
@@ -146,6 +163,15 @@ impl Running {
                 Some(CrashNotes { cpu, area: Area { paddr, len } })
             })
             .collect()
+    }
+
+    /// Each memory block; empty where the kernel has none (without `CONFIG_MEMORY_HOTPLUG`).
+    #[must_use]
+    pub fn memory_blocks(&self) -> Vec<MemoryBlock> {
+        let folder = "sys/devices/system/memory";
+        let blocks = self.numbered(folder, "memory").into_iter();
+        let state = |name| self.read(&format!("{folder}/{name}/state")).unwrap_or_default();
+        blocks.map(|(number, name)| MemoryBlock { number, state: state(name) }).collect()
     }
 
     /// `/sys/kernel/vmcoreinfo`: the address with `0x`, the size in hexadecimal without.
@@ -318,6 +344,24 @@ mod tests {
         assert_eq!(running.efi_table("SMBIOS3"), None);
         assert!(running.kcore_loads().is_empty() && running.boot_params().is_none());
         assert!(running.iomem().is_err());
+    }
+
+    #[test]
+    fn memory_blocks_have_states() {
+        let copy = Copy::new(
+            "blocks",
+            &[
+                ("sys/devices/system/memory/memory9/state", "going-offline\n"),
+                ("sys/devices/system/memory/memory10/state", "online\n"),
+                ("sys/devices/system/memory/memory32/state", "offline\n"),
+                ("sys/devices/system/memory/memory33/removable", "1\n"),
+                ("sys/devices/system/memory/block_size_bytes", "8000000\n"),
+            ],
+        );
+        let blocks = Running::below(&copy.0).memory_blocks();
+        let seen: Vec<(u32, bool)> = blocks.iter().map(|block| (block.number, block.is_going())).collect();
+        assert_eq!(seen, [(9, true), (10, false), (32, false), (33, true)]);
+        assert!(Running::below(&copy.0.join("none")).memory_blocks().is_empty());
     }
 
     #[test]

@@ -43,6 +43,21 @@ impl State {
         Self::read_below(Path::new("/"))
     }
 
+    /// Whether the kernel has code that brings a loaded elfcorehdr up to date (`CONFIG_CRASH_HOTPLUG`, Linux 6.6), whatever is
+    /// loaded: only then is there one of the files that speak of it.
+    #[must_use]
+    pub fn knows_hotplug(&self) -> bool {
+        self.elfcorehdr_size.is_some() || self.hotplug_cpu.is_some() || self.hotplug_memory.is_some()
+    }
+
+    /// Whether the kernel brings the elfcorehdr of the crash kernel that is loaded up to date when CPUs or memory come or go. A
+    /// kernel in which one of them cannot says nothing of it.
+    #[must_use]
+    pub fn keeps_elfcorehdr(&self) -> bool {
+        let says = [self.hotplug_cpu, self.hotplug_memory];
+        self.crash_loaded == Some(true) && says.contains(&Some(true)) && !says.contains(&Some(false))
+    }
+
     /// Reads it from a copy of `/sys` and `/proc` in a folder.
     ///
     /// # Errors
@@ -103,5 +118,26 @@ mod tests {
                 load_disabled: None,
             }
         );
+    }
+    #[test]
+    fn the_kernel_keeps_the_header_of_what_is_loaded_alone() {
+        let state = |crash_loaded, hotplug_cpu, hotplug_memory| State {
+            crash_loaded: Some(crash_loaded),
+            hotplug_cpu,
+            hotplug_memory,
+            ..State::default()
+        };
+        let (no, yes) = (Some(false), Some(true));
+        for (state, knows, keeps) in [
+            (state(true, None, None), false, false),
+            (state(true, no, no), true, false),
+            (state(true, yes, yes), true, true),
+            (state(true, yes, None), true, true),
+            (state(true, yes, no), true, false),
+            (state(false, yes, yes), true, false),
+            (State { elfcorehdr_size: Some(1), ..State::default() }, true, false),
+        ] {
+            assert_eq!((state.knows_hotplug(), state.keeps_elfcorehdr()), (knows, keeps), "{state:?}");
+        }
     }
 }

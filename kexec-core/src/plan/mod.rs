@@ -217,7 +217,7 @@ impl<'a> Plan<'a> {
             Load::Ordinary => machine,
             Load::Crash(Elfcorehdr { upkeep: Upkeep::Reload, .. }) => machine | check::ON_CRASH,
             Load::Crash(Elfcorehdr { upkeep: Upkeep::Kernel { .. }, .. }) => {
-                machine | check::ON_CRASH | check::UPDATE_ELFCOREHDR
+                machine | check::ON_CRASH | self.request.running.upkeep_flag()
             }
         }
     }

@@ -80,7 +80,7 @@ pub struct Elfcorehdr<'a> {
 pub enum Upkeep {
     /// Nobody: it is part of the digest, and the kernel is loaded anew when CPUs or memory come or go.
     Reload,
-    /// The running kernel rewrites it (Linux 6.5): it is not part of the digest, and has room to grow.
+    /// The running kernel rewrites it (Linux 6.6): it is not part of the digest, and has room to grow.
     Kernel {
         /// The memory that the kernel wants for it, in bytes (`/sys/kernel/crash_elfcorehdr_size`). It counts program
         /// headers alone; the ELF header is added.
@@ -141,7 +141,8 @@ pub enum Profile {
 pub struct Running {
     /// The machine, an `e_machine` number.
     pub e_machine: u16,
-    /// The flags of `kexec_load` that the kernel knows, [`check::ON_CRASH`] and the like, without the machine.
+    /// The flags of `kexec_load` that the kernel knows, [`check::ON_CRASH`] and the like, without the machine. Of
+    /// [`check::UPDATE_ELFCOREHDR`] (Linux 6.6, x86) and [`check::CRASH_HOTPLUG_SUPPORT`] (6.10), the plan takes the newer.
     pub known_flags: u32,
     /// The pages of RAM that the kernel uses: `MemTotal` of `/proc/meminfo`, in pages of 4 KiB. A load may take half.
     pub ram_pages: u64,
@@ -162,6 +163,16 @@ impl Running {
             ram_pages: memory.total(RangeKind::SystemRam) / PAGE,
             five_level: false,
             gib_pages: false,
+        }
+    }
+
+    /// The flag by which the kernel is told to rewrite a loaded elfcorehdr: the older one of x86 only where the newer one
+    /// is not known.
+    pub(super) const fn upkeep_flag(&self) -> u32 {
+        if self.known_flags & check::CRASH_HOTPLUG_SUPPORT != 0 {
+            check::CRASH_HOTPLUG_SUPPORT
+        } else {
+            check::UPDATE_ELFCOREHDR
         }
     }
 

@@ -1,9 +1,12 @@
 //! `guest file KIND COUNT PATH`: writes COUNT canary pages of a kind to a file (also on the host, for disk images).
 //! `guest fill`: fills pages of every kind the running kernel offers, says so, waits for a line on stdin, records
 //! the kernel's own view of its pages on `/dev/vdb` as a tar archive, and crashes the machine.
+//! `guest place MIB RANGE...`: takes memory, writes to pages of it that lie in ranges of physical memory, says which, and
+//! crashes the machine.
 
 mod canary;
 mod fill;
+mod place;
 mod record;
 
 use std::io::{BufRead, Write};
@@ -27,6 +30,13 @@ fn main() -> Outcome<()> {
             std::fs::write("/proc/sysrq-trigger", "c")?;
             Err("the machine did not crash".into())
         }
-        _ => Err("usage: guest file KIND COUNT PATH | guest fill".into()),
+        ["place", mib, ranges @ ..] => {
+            let ranges = ranges.iter().map(|text| place::range(text)).collect::<Outcome<Vec<_>>>()?;
+            let _memory = place::canaries(mib.parse()?, &ranges)?;
+            std::io::stdout().flush()?;
+            std::fs::write("/proc/sysrq-trigger", "c")?;
+            Err("the machine did not crash".into())
+        }
+        _ => Err("usage: guest file KIND COUNT PATH | guest fill | guest place MIB RANGE...".into()),
     }
 }

@@ -1,8 +1,10 @@
-//! Memory that is removed after the crash kernel was loaded: the elfcorehdr still has it, and so has `/proc/vmcore`. It costs
-//! itself and nothing else, and the report names it.
+//! Memory that is removed after the crash kernel was loaded. Where nobody keeps the elfcorehdr up to date it still has it, and
+//! so has `/proc/vmcore`: it costs itself and nothing else, and the report names it. Where the running kernel does, nothing of
+//! it is left.
 
 use std::fs;
 use std::path::Path;
+use std::process::Stdio;
 
 use serde_json::{Value, json};
 
@@ -15,7 +17,16 @@ use crate::guest::Guest;
 use crate::kernels::Kernel;
 use crate::run::{Outcome, command, run};
 
-pub(super) const NAME: &str = "hot-removed";
+/// One machine.
+#[derive(Debug)]
+pub(super) struct Case {
+    pub(super) name: &'static str,
+    /// The newer kernel, which keeps the elfcorehdr up to date.
+    newer: bool,
+}
+
+pub(super) const CASES: &[Case] =
+    &[Case { name: "hot-removed", newer: false }, Case { name: "hot-removed-6.12", newer: true }];
 
 /// The DIMM is memory of its own from the start, in a zone that can be emptied.
 const FIRST_LINE: &str = "console=ttyS0 panic=5 crashkernel=192M memhp_default_state=online_movable";
@@ -36,16 +47,16 @@ echo \"kcapture: kcap ended with $?\"
 cat /tmp/report > /dev/vdb
 sync";
 
-/// Loads by `kexec_load`, so that the kernel does not keep the elfcorehdr up to date; gives the DIMM back; crashes once it is gone.
+/// Loads by `kexec_load`, so that the kernel keeps the elfcorehdr up to date only with --hotplug; gives the DIMM back; crashes once it is gone.
 /// The last line of `System RAM` is the DIMM, whose memory block is named by its number.
-fn task() -> String {
+fn task(options: &str) -> String {
     format!(
         "\
 ram=$(grep 'System RAM' /proc/iomem | tail -n 1)
 echo \"kcapture: dimm $ram\"
 block=/sys/devices/system/memory/memory$((0x${{ram%%-*}} / 0x$(cat /sys/devices/system/memory/block_size_bytes)))
 echo \"kcapture: block $block $(cat $block/state)\"
-/kcap load -p --initrd /capture.gz --append '{CAPTURE} acpi_no_memhotplug' /vmlinuz || poweroff -f
+/kcap load -p {options} --initrd /capture.gz --append '{CAPTURE} acpi_no_memhotplug' /vmlinuz || poweroff -f
 echo offline > $block/state || poweroff -f
 echo 'kcapture: offline'
 while [ -e $block ]; do sleep 0.2; done
@@ -56,12 +67,13 @@ echo c > /proc/sysrq-trigger"
 }
 
 /// Removes memory, crashes, and looks at what is left; says what was seen.
-pub(super) fn check(programs: &Programs) -> Outcome<String> {
-    let cell = Cell { newer: false, levels5: false, cpus4: false, uefi: false, large: false };
+pub(super) fn check(case: &Case, programs: &Programs) -> Outcome<String> {
+    let cell = Cell { newer: case.newer, levels5: false, cpus4: false, uefi: false, large: false };
     let kernel = Kernel::of(cell.kernel())?;
+    let task = task(if case.newer { "--hotplug" } else { "" });
     let vmlinux = kernel.vmlinux()?;
     let prepared =
-        Prepared::with_save(kernel, &programs.of_guests, &task(), SAVE, folder(NAME)?, |_| Ok(()))?;
+        Prepared::with_save(kernel, &programs.of_guests, &task, SAVE, folder(case.name)?, |_| Ok(()))?;
     let mut qemu = prepared.qemu(cell);
     qemu.args(["-append", FIRST_LINE]).args(DIMM);
     let mut guest = Guest::start(&mut qemu, &prepared.folder)?;
@@ -74,8 +86,12 @@ pub(super) fn check(programs: &Programs) -> Outcome<String> {
     guest.wait_for(SAVED)?;
     guest.wait_for_end()?;
     drop(guest);
-    named(&fs::read(prepared.folder.join("headers"))?, &dimm)?;
+    named(&fs::read(prepared.folder.join("headers"))?, &dimm, case.newer)?;
     let dump = saved(&prepared.folder, &programs.own)?;
+    if case.newer {
+        run(command(&[&programs.own]).arg("verify").arg(&dump).stdout(Stdio::null()))?;
+        return Ok(format!("\n        frames {} to {} are in no table", dimm.0, dimm.1));
+    }
     let seen = crash_sees(&vmlinux, cell, &dump, &prepared.folder.join("questions"))?;
     Ok(format!("\n        the report names frames {} to {}; {seen}", dimm.0, dimm.1))
 }
@@ -87,8 +103,9 @@ fn frames(line: &str) -> Option<(String, String)> {
     Some((format!("{:#x}", number(start)? >> 12), format!("{:#x}", (number(last)? + 1) >> 12)))
 }
 
-/// The report has the DIMM in `/proc/vmcore`, names it as removed and nothing else, and nothing else is lost.
-fn named(disk: &[u8], dimm: &(String, String)) -> Outcome<()> {
+/// The report has the DIMM in `/proc/vmcore` unless it is `forgotten`, names it then as removed and nothing else, and nothing
+/// else is lost.
+fn named(disk: &[u8], dimm: &(String, String), forgotten: bool) -> Outcome<()> {
     let end = disk.iter().position(|byte| *byte == 0).unwrap_or(disk.len());
     let report: Value = serde_json::from_slice(disk.get(..end).unwrap_or_default())?;
     let range = json!([dimm.0, dimm.1]);
@@ -97,9 +114,17 @@ fn named(disk: &[u8], dimm: &(String, String)) -> Outcome<()> {
     let known = report["ranges"].as_array().is_some_and(|ranges| ranges.contains(&range));
     let sections = &report["sections"];
     let wanted = [
-        ("ranges", json!(known), json!(true)),
-        ("removed", sections["removed"]["ranges"].clone(), json!([range])),
-        ("pages of it", sections["removed"]["pages"].clone(), json!(dimm_pages)),
+        ("ranges", json!(known), json!(!forgotten)),
+        (
+            "removed",
+            sections["removed"]["ranges"].clone(),
+            if forgotten { json!([]) } else { json!([range]) },
+        ),
+        (
+            "pages of it",
+            sections["removed"]["pages"].clone(),
+            json!(dimm_pages.filter(|_| !forgotten).unwrap_or(0)),
+        ),
         ("offline", sections["offline"]["pages"].clone(), json!(0)),
         ("unreadable", sections["unreadable"]["pages"].clone(), json!(0)),
         ("missing", sections["missing"]["pages"].clone(), json!(0)),
@@ -116,7 +141,7 @@ fn named(disk: &[u8], dimm: &(String, String)) -> Outcome<()> {
 }
 
 /// A plain dump of the stream that is on the disk.
-fn saved(folder: &Path, kcap: &Path) -> Outcome<std::path::PathBuf> {
+pub(super) fn saved(folder: &Path, kcap: &Path) -> Outcome<std::path::PathBuf> {
     let dump = folder.join("dump");
     let merge = ["merge", "-f", "--message-level", "4"];
     run(command(&[kcap]).args(merge).arg(&dump).arg(folder.join("disk")))?;

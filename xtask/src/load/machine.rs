@@ -22,6 +22,8 @@ pub(super) const SAVED: &str = "kcapture: kcap ended with 0";
 #[derive(Debug)]
 pub(super) struct Programs {
     pub(super) of_guests: PathBuf,
+    /// What writes to pages in a guest.
+    pub(super) guest: PathBuf,
     pub(super) own: PathBuf,
 }
 

@@ -3,6 +3,7 @@
 //!
 //! From the same state each machine crashes again into a kernel that kexec-tools loaded, for `/proc/vmcore` to be compared,
 //! and some into one that the running kernel loaded itself; one machine also into a `vmlinux` and a unified kernel image.
+//! Others are changed between the load and the crash: loaded bytes, memory that goes, memory that comes.
 
 pub(crate) mod cell;
 mod headers;
@@ -15,6 +16,7 @@ mod debuggers;
 mod machine;
 mod damage;
 mod hot_removed;
+mod hot_added;
 
 use std::path::PathBuf;
 use std::time::Instant;
@@ -27,7 +29,7 @@ use machine::Programs;
 /// What a capture kernel is told.
 const CAPTURE: &str = "console=ttyS0 irqpoll nr_cpus=1 reset_devices panic=5";
 
-/// The machines, then the changed bytes and the removed memory.
+/// The machines, then the changed bytes, the removed memory and the added one.
 pub(crate) fn run_all(full: bool) -> Outcome<()> {
     let programs = prepare()?;
     let cells = if full { Cell::all() } else { Cell::pairwise() };
@@ -40,25 +42,34 @@ pub(crate) fn run_all(full: bool) -> Outcome<()> {
     for (name, check) in damage::CHECKS {
         report(name, &mut failed, || check(&programs.of_guests).map(|()| String::new()));
     }
-    report(hot_removed::NAME, &mut failed, || hot_removed::check(&programs));
+    for case in hot_removed::CASES {
+        report(case.name, &mut failed, || hot_removed::check(case, &programs));
+    }
+    for case in hot_added::CASES {
+        report(case.name, &mut failed, || hot_added::check(case, &programs));
+    }
     println!("load: {} machines, {} s", cells.len(), start.elapsed().as_secs());
     if failed.is_empty() { Ok(()) } else { Err(format!("failed: {}", failed.join(", ")).into()) }
 }
 
-/// Machines, changed bytes and removed memory chosen by their names.
+/// The same, chosen by their names.
 pub(crate) fn run_named(names: &[&str]) -> Outcome<()> {
     let programs = prepare()?;
     let mut failed = Vec::new();
     for name in names {
         if let Some(cell) = Cell::all().into_iter().find(|cell| cell.name() == *name) {
             report(name, &mut failed, || machine::check(cell, true, &programs));
-        } else if *name == hot_removed::NAME {
-            report(name, &mut failed, || hot_removed::check(&programs));
+        } else if let Some(case) = hot_removed::CASES.iter().find(|case| case.name == *name) {
+            report(name, &mut failed, || hot_removed::check(case, &programs));
+        } else if let Some(case) = hot_added::CASES.iter().find(|case| case.name == *name) {
+            report(name, &mut failed, || hot_added::check(case, &programs));
         } else if let Some((_, check)) = damage::CHECKS.iter().find(|(known, _)| known == name) {
             report(name, &mut failed, || check(&programs.of_guests).map(|()| String::new()));
         } else {
             let cells = Cell::all().into_iter().map(Cell::name);
-            let others = damage::CHECKS.iter().map(|(name, _)| *name).chain([hot_removed::NAME]);
+            let others = damage::CHECKS.iter().map(|(name, _)| *name);
+            let others = others.chain(hot_removed::CASES.iter().map(|case| case.name));
+            let others = others.chain(hot_added::CASES.iter().map(|case| case.name));
             let known: Vec<String> = cells.chain(others.map(str::to_owned)).collect();
             return Err(format!("no machine or check {name}; known: {}", known.join(" ")).into());
         }
@@ -68,7 +79,8 @@ pub(crate) fn run_named(names: &[&str]) -> Outcome<()> {
 
 fn prepare() -> Outcome<Programs> {
     packages::install(&[packages::GUESTS, packages::DEMO, packages::DRGN, &["binutils"]].concat())?;
-    Ok(Programs { of_guests: targets::build_kcap(Some(boot::TARGET))?, own: targets::build_kcap(None)? })
+    let boot::Programs { guest, kcap } = boot::Programs::build()?;
+    Ok(Programs { of_guests: kcap, guest, own: targets::build_kcap(None)? })
 }
 
 /// Runs a check and prints what it saw, or why it failed.

@@ -20,24 +20,31 @@ pub(crate) struct LoadArgs {
     #[command(flatten)]
     pub(crate) kind: KindArgs,
     #[command(flatten)]
+    pub(crate) loading: LoadingArgs,
+    /// Plan and check all, and load nothing
+    #[arg(long, conflicts_with_all = ["file_syscall", "auto"])]
+    pub(crate) dry_run: bool,
+    /// Print the plan as JSON
+    #[arg(long, conflicts_with_all = ["file_syscall", "auto"])]
+    pub(crate) json: bool,
+}
+
+/// What is loaded, and by whom.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct LoadingArgs {
+    #[command(flatten)]
     pub(crate) image: ImageArgs,
     /// Let the kernel plan: kexec_file_load, which checks signatures where the kernel is told to
     #[arg(short = 's', long, overrides_with_all = ["load_syscall", "auto"],
-          conflicts_with_all = ["on_mismatch", "serial", "mem_min", "mem_max", "hotplug", "no_checks", "console_vga", "dry_run", "json"])]
+          conflicts_with_all = ["on_mismatch", "serial", "mem_min", "mem_max", "no_checks", "console_vga"])]
     pub(crate) file_syscall: bool,
     /// Plan here, guard it with our purgatory: kexec_load (the default)
     #[arg(short = 'c', long = "load-syscall", overrides_with_all = ["file_syscall", "auto"])]
     pub(crate) load_syscall: bool,
     /// As -s; where the kernel cannot do that, as -c, which is planned first
     #[arg(short = 'a', long = "auto", overrides_with_all = ["file_syscall", "load_syscall"],
-          conflicts_with_all = ["on_mismatch", "serial", "mem_min", "mem_max", "hotplug", "no_checks", "console_vga", "dry_run", "json"])]
+          conflicts_with_all = ["on_mismatch", "serial", "mem_min", "mem_max", "no_checks", "console_vga"])]
     pub(crate) auto: bool,
-    /// Plan and check all, and load nothing
-    #[arg(long)]
-    pub(crate) dry_run: bool,
-    /// Print the plan as JSON
-    #[arg(long)]
-    pub(crate) json: bool,
     #[command(flatten)]
     pub(crate) planning: PlanningArgs,
 }
@@ -60,7 +67,7 @@ impl KindArgs {
 }
 
 /// What is started.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub(crate) struct ImageArgs {
     /// The kernel: a bzImage, a vmlinux, or a unified kernel image that holds one of them; with -s, what the running
     /// kernel takes
@@ -78,9 +85,10 @@ pub(crate) struct ImageArgs {
 }
 
 /// How it is placed and guarded.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub(crate) struct PlanningArgs {
-    /// Let the kernel bring the list of CPUs and memory up to date when they come and go (Linux 6.5)
+    /// Let the running kernel bring the list of CPUs and memory up to date when they come and go (Linux 6.6); one that cannot
+    /// is refused: kcap watch does it there. With -s a kernel that can does so anyway, and this makes sure of it
     #[arg(long)]
     pub(crate) hotplug: bool,
     /// Use no memory below this physical address

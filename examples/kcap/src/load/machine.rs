@@ -3,9 +3,10 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use host::kexec::{Area, FirmwareEntry, Running, State};
+use host::kexec::{self, Area, FirmwareEntry, Running, State};
 use kexec_core::Error;
 use kexec_core::boot_params::{BootParams, EfiMemoryDescriptor, EfiRuntime};
+use kexec_core::check;
 use kexec_core::elfcorehdr::{Backup, Builder, DirectMap, KernelText, NoteBuffer};
 use kexec_core::map::{MemoryMap, Range, RangeKind, Span};
 use kexec_core::plan::low_memory_backup;
@@ -42,6 +43,9 @@ pub(crate) struct Machine {
     pub(crate) efi: Option<Efi>,
     /// Major and minor number of the running kernel.
     pub(crate) version: Option<(u32, u32)>,
+    /// Whether its `kexec_load` knows the newer of the two flags by which the kernel keeps an elfcorehdr up to date, where it
+    /// could be asked.
+    pub(crate) crash_hotplug_support: Option<bool>,
     /// What the running kernel wants of an elfcorehdr that it keeps up to date, in bytes.
     pub(crate) elfcorehdr_size: Option<u64>,
     /// `MemTotal`, in pages of 4 KiB.
@@ -61,6 +65,12 @@ pub(crate) struct Efi {
 }
 
 impl Machine {
+    /// This one, asked for what no file says as well.
+    pub(crate) fn running() -> Result<Self, Failure> {
+        let crash_hotplug_support = kexec::knows_flag(check::CRASH_HOTPLUG_SUPPORT);
+        Ok(Self { crash_hotplug_support, ..Self::read(Path::new("/"))? })
+    }
+
     /// Of `/proc` and `/sys` in a folder.
     pub(crate) fn read(root: &Path) -> Result<Self, Failure> {
         let iomem_path = root.join("proc/iomem");
@@ -247,9 +257,16 @@ impl Machine {
         }))
     }
 
-    /// Whether the running kernel can keep an elfcorehdr up to date that `kexec_load` brought.
-    pub(crate) fn knows_hotplug(&self) -> bool {
-        self.version.is_some_and(|version| version >= (6, 5)) && self.elfcorehdr_size.is_some()
+    /// The flags that its `kexec_load` knows. A kernel of an unknown release is taken for a newer one.
+    pub(crate) fn known_flags(&self) -> u32 {
+        let since = |release| self.version.is_none_or(|version| version >= release);
+        // Distributions brought both to older releases.
+        let older = self.elfcorehdr_size.is_some() || since((6, 6));
+        let newer = self.crash_hotplug_support.unwrap_or_else(|| since((6, 10)));
+        check::ON_CRASH
+            | check::PRESERVE_CONTEXT
+            | if older { check::UPDATE_ELFCOREHDR } else { 0 }
+            | if newer { check::CRASH_HOTPLUG_SUPPORT } else { 0 }
     }
 }
 
@@ -353,6 +370,19 @@ mod tests {
         let high = IOMEM.strip_prefix(b"00001000-0009fbff : System RAM\n").unwrap_or_default();
         assert_eq!(backup(high, Some((5, 4)), anywhere).ok(), Some(None));
         assert!(backup(IOMEM, Some((5, 4)), Span::new(0, 0x1b00_0000)).is_err());
+    }
+
+    #[test]
+    fn the_kernels_answer_counts_more_than_its_release() {
+        let flags = |version, elfcorehdr_size, crash_hotplug_support| {
+            Machine { version, elfcorehdr_size, crash_hotplug_support, ..Machine::default() }.known_flags()
+        };
+        assert_eq!(flags(Some((6, 1)), None, None), 3);
+        assert_eq!(flags(Some((6, 6)), None, None), 7);
+        assert_eq!(flags(Some((6, 10)), Some(917_616), None), 15);
+        assert_eq!(flags(Some((5, 14)), Some(917_616), Some(true)), 15);
+        assert_eq!(flags(Some((6, 12)), Some(917_616), Some(false)), 7);
+        assert_eq!(flags(None, None, None), 15);
     }
 
     #[test]

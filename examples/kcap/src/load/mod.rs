@@ -2,6 +2,7 @@
 
 pub(crate) mod args;
 mod command_line;
+mod hotplug;
 mod machine;
 mod planning;
 mod show;
@@ -14,28 +15,18 @@ use std::path::Path;
 
 use host::kexec::{self, Call, Kind, LoadSegment, Running};
 
+pub(crate) use hotplug::{is_kept, is_possible};
 pub(crate) use state::{exec, status, unload};
 
 use crate::exit::{Exit, Failure};
-use args::{ImageArgs, LoadArgs, PlanArgs};
+use args::{ImageArgs, LoadArgs, LoadingArgs, PlanArgs};
 use machine::Machine;
 use planning::{Files, Planned};
 
 /// `kcap load`.
 pub(crate) fn run(args: &LoadArgs) -> Result<Exit, Failure> {
     let kind = args.kind.kind();
-    let line = command_line(&args.image, kind, Path::new("/"))?;
-    if args.file_syscall {
-        return file_load::load(&args.image, &line, kind);
-    }
-    let files = Files::read(&args.image.kernel, args.image.initrd.as_deref(), line.clone())?;
-    let machine = Machine::read(Path::new("/"))?;
-    let mut has_plan = false;
-    let loaded = planning::with_plan(&files, kind, &args.planning, &machine, |planned| {
-        has_plan = true;
-        if args.auto && file_load::try_first(&args.image, &line, kind)? {
-            return Ok(Exit::Done);
-        }
+    let exit = load(&args.loading, kind, |planned| {
         if !args.dry_run {
             load_segments(planned, kind)?;
         }
@@ -44,15 +35,67 @@ pub(crate) fn run(args: &LoadArgs) -> Result<Exit, Failure> {
         } else if args.dry_run {
             print(&show::plain_text(planned))
         } else {
-            // The kernel is loaded, whoever reads it.
-            let _ = io::stderr().write_all(show::left_out(planned).as_bytes());
+            say_what_is_left_out(planned);
             Ok(Exit::Done)
         }
+    })?;
+    if args.loading.planning.hotplug && kind == Kind::Crash && !args.dry_run {
+        hotplug::must_be_kept()?;
+    }
+    Ok(exit)
+}
+
+/// Loads a crash kernel as `kcap load -p` does, if `is_current` still holds once all is planned; answers whether it did. A plan
+/// of the kernel's own is of the moment in which it loads.
+pub(crate) fn load_if(
+    loading: &LoadingArgs,
+    is_current: impl FnOnce() -> Result<bool, Failure>,
+) -> Result<bool, Failure> {
+    let mut loaded = true;
+    load(loading, Kind::Crash, |planned| {
+        loaded = is_current()?;
+        if loaded {
+            load_segments(planned, Kind::Crash)?;
+            say_what_is_left_out(planned);
+        }
+        Ok(Exit::Done)
+    })?;
+    Ok(loaded)
+}
+
+/// Loads; `by_plan` does it where the plan is ours.
+fn load(
+    loading: &LoadingArgs,
+    kind: Kind,
+    by_plan: impl FnOnce(&Planned<'_>) -> Result<Exit, Failure>,
+) -> Result<Exit, Failure> {
+    let LoadingArgs { image, planning, .. } = loading;
+    if planning.hotplug && !is_possible() {
+        return Err(hotplug::refused());
+    }
+    let line = command_line(image, kind, Path::new("/"))?;
+    if loading.file_syscall {
+        return file_load::load(image, &line, kind);
+    }
+    let files = Files::read(&image.kernel, image.initrd.as_deref(), line.clone())?;
+    let machine = Machine::running()?;
+    let mut has_plan = false;
+    let loaded = planning::with_plan(&files, kind, planning, &machine, |planned| {
+        has_plan = true;
+        if loading.auto && file_load::try_first(image, &line, kind)? {
+            return Ok(Exit::Done);
+        }
+        by_plan(planned)
     });
     match loaded {
-        Err(why) if args.auto && !has_plan => file_load::without_a_plan(&args.image, &line, kind, why),
+        Err(why) if loading.auto && !has_plan => file_load::without_a_plan(image, &line, kind, why),
         loaded => loaded,
     }
+}
+
+/// The kernel is loaded, whoever reads it.
+fn say_what_is_left_out(planned: &Planned<'_>) {
+    let _ = io::stderr().write_all(show::left_out(planned).as_bytes());
 }
 
 /// `kcap plan`.

@@ -6,13 +6,13 @@ use std::path::Path;
 
 use host::kexec::Kind;
 use kexec_core::boot_params::SetupData;
-use kexec_core::check;
 use kexec_core::elfcorehdr::{Backup, Omitted};
 use kexec_core::map::{MemoryMap, Span};
 use kexec_core::plan::{Elfcorehdr, Load, MachineFacts, Plan, Purgatory, Request, Running, Upkeep};
 use kexec_core::sources::iomem::KernelImage;
 
 use super::args::{OnMismatch, PlanningArgs};
+use super::hotplug;
 use super::machine::Machine;
 use crate::exit::Failure;
 
@@ -99,11 +99,8 @@ pub(crate) fn with_plan<T>(
 fn upkeep(options: &PlanningArgs, machine: &Machine) -> Result<Upkeep, Failure> {
     match (options.hotplug, machine.elfcorehdr_size) {
         (false, _) => Ok(Upkeep::Reload),
-        (true, Some(room)) if machine.knows_hotplug() => Ok(Upkeep::Kernel { room }),
-        (true, _) => Err(Failure::new(
-            "--hotplug: the running kernel does not keep a loaded elfcorehdr up to date (Linux 6.5 and later do): \
-            without it, load again when CPUs or memory come or go",
-        )),
+        (true, Some(room)) => Ok(Upkeep::Kernel { room }),
+        (true, None) => Err(hotplug::refused()),
     }
 }
 
@@ -137,13 +134,8 @@ fn purgatory(options: &PlanningArgs) -> Purgatory<'static> {
 
 fn running(machine: &Machine, map: &MemoryMap<'_>) -> Running {
     let assumed = Running::x86_64(map);
-    let since =
-        |version, flag| if machine.version.is_none_or(|running| running >= version) { flag } else { 0 };
     Running {
-        known_flags: check::ON_CRASH
-            | check::PRESERVE_CONTEXT
-            | since((6, 5), check::UPDATE_ELFCOREHDR)
-            | since((6, 10), check::CRASH_HOTPLUG_SUPPORT),
+        known_flags: machine.known_flags(),
         ram_pages: machine.ram_pages.unwrap_or(assumed.ram_pages),
         five_level: machine.five_level,
         gib_pages: machine.gib_pages,

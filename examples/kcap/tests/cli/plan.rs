@@ -226,7 +226,12 @@ fn what_does_not_go_together_is_wrong_usage() {
     for line in [
         "load -p -s --on-mismatch reset kernel",
         "load -p -s --dry-run kernel",
-        "load -p -s --hotplug kernel",
+        "load -p -a --serial ttyS0 kernel",
+        "watch",
+        "watch -l kernel",
+        "watch --dry-run kernel",
+        "watch -s --serial ttyS0 kernel",
+        "watch --settle 3601 kernel",
         "load -p -a --dry-run kernel",
         "load -p -a --json kernel",
         "load -p -a --on-mismatch reset kernel",

@@ -77,6 +77,13 @@ fn the_kernel_keeps_an_elfcorehdr_that_has_room_to_grow() {
         let mut line = [0; 2048];
         assert_eq!(Plan::new(request, &mut line).unwrap().flags(), 0x3e_0000 | check::ON_CRASH | 4);
     });
+    // From Linux 6.10 on by the flag of all machines.
+    let newer =
+        Inputs { crash: inputs.crash, change: |running| running.known_flags |= 8, ..Inputs::new(SMALL) };
+    newer.with(|request| {
+        let mut line = [0; 2048];
+        assert_eq!(Plan::new(request, &mut line).unwrap().flags(), 0x3e_0000 | check::ON_CRASH | 8);
+    });
 }
 
 #[test]

@@ -125,7 +125,7 @@ fn more_than_half_of_ram() {
 }
 
 #[test]
-fn a_kernel_before_6_5_keeps_no_elfcorehdr_up_to_date() {
+fn a_kernel_before_6_6_keeps_no_elfcorehdr_up_to_date() {
     let crash = Some(Upkeep::Kernel { room: 0 });
     let inputs = Inputs { crash, change: |running| running.known_flags = 3, ..Inputs::new(SMALL) };
     assert_eq!(refused(&inputs), Refusal::UnknownFlags { flags: 4 }.into());
