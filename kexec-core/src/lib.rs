@@ -43,4 +43,6 @@ mod hole;
 
 pub mod plan;
 
+pub mod preflight;
+
 pub use error::{Error, Field};
