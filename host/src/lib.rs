@@ -1,5 +1,6 @@
 //! What kcapture needs of a Linux host with std: files as [`ReadAt`](vmcore_format::ReadAt) and
-//! [`WriteAt`](vmcore_format::WriteAt), streams, what the kernel says about memory, and the loading of kernels.
+//! [`WriteAt`](vmcore_format::WriteAt), streams, what the kernel says about memory, the loading of kernels, and what a machine
+//! is doing before it is left.
 //!
 //! Error codes are errno values, as the kernel gave them ([`describe`] puts one into words).
 #![deny(unsafe_code)]
@@ -29,6 +30,8 @@ mod stream;
 mod threads;
 
 pub mod kexec;
+
+pub mod preflight;
 
 pub use errno::{EINTR, EIO, ENOMEM, describe};
 pub use input::Input;

@@ -9,6 +9,7 @@ use clap::{Args, CommandFactory, Parser, Subcommand};
 use crate::load::args::{self as load, ExecArgs, LoadArgs, PlanArgs, StatusArgs, UnloadArgs};
 use crate::messages;
 use crate::numbers::{parse_number, parse_range, parse_size};
+use crate::preflight::args::{self as preflight, PreflightArgs};
 
 /// Saves, reads and inspects Linux crash dumps.
 ///
@@ -59,6 +60,9 @@ pub(crate) enum Command {
     Status(StatusArgs),
     /// Print what `load` would do, for a machine described by files, on any host
     Plan(PlanArgs),
+    /// Say what is in the way of a crash dump, a kexec or a live update
+    #[command(after_help = preflight::HELP)]
+    Preflight(PreflightArgs),
 }
 
 const VERIFY_HELP: &str = "\

@@ -10,6 +10,8 @@ mod exit;
 
 mod load;
 
+mod preflight;
+
 mod args;
 mod progress;
 
@@ -70,6 +72,7 @@ fn main() -> ExitCode {
         Command::Exec(args) => load::exec(args),
         Command::Status(args) => load::status(args),
         Command::Plan(args) => load::plan(args),
+        Command::Preflight(args) => preflight::run(args),
     };
     let exit = result.unwrap_or_else(|failure| match failure {
         Failure::ReaderGone => Exit::Done,

@@ -5,6 +5,9 @@ use crate::map::Span;
 /// The machine, apart from its processes.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Facts<'a> {
+    /// Whether the kernel can be left for another one at all: without `CONFIG_KEXEC` and `CONFIG_KEXEC_FILE` nothing tells what is
+    /// loaded.
+    pub has_kexec: Option<bool>,
     /// Whether a crash kernel is loaded (`/sys/kernel/kexec/crash_loaded`, before Linux 6.18 `/sys/kernel/kexec_crash_loaded`).
     pub crash_loaded: Option<bool>,
     /// The bytes set aside for it (`crash_size` beside it).
@@ -22,7 +25,9 @@ pub struct Facts<'a> {
     /// Whether the kernel itself tells the loaded crash kernel of memory that comes and goes
     /// (`/sys/devices/system/memory/crash_hotplug`, Linux 6.6).
     pub map_updated: Option<bool>,
-    /// Where kernels are loaded, as far as it is known.
+    /// Where the crash kernel is loaded, or will be: what is set aside for it.
+    pub crash_segments: &'a [Span],
+    /// Where the ordinary kernel will be, as far as it is known: its loader knows it, the running kernel does not tell.
     pub segments: &'a [Span],
     /// Memory that may be taken away.
     pub removable: &'a [Span],

@@ -121,6 +121,8 @@ pub enum Reason {
     MapUnknown,
     /// A kernel's segment lies in memory that may be taken away.
     InRemovableMemory(Span),
+    /// The kernel has no kexec.
+    NoKexec,
     /// Loading is switched off until the next boot.
     LoadDisabled {
         /// Whether the kernel that is needed is loaded already.
@@ -240,6 +242,7 @@ impl fmt::Display for Reason {
             Self::InRemovableMemory(span) => {
                 write!(f, "a kernel is loaded at {span}, which can be taken away")
             }
+            Self::NoKexec => f.write_str("this kernel has no kexec, or does not say what is loaded"),
             Self::LoadDisabled { loaded } => {
                 write!(
                     f,
@@ -331,6 +334,8 @@ pub enum Remedy<'a> {
     LoadSigned,
     /// Boot again.
     Reboot,
+    /// Boot a kernel that has kexec.
+    BootWithKexec,
     /// Keep the memory where the kernel is loaded.
     KeepMemory,
     /// Boot with `kho=on`.
@@ -361,6 +366,7 @@ impl fmt::Display for Remedy<'_> {
             Self::Reserve(mib) => write!(f, "boot with crashkernel={mib}M"),
             Self::LoadSigned => f.write_str("load a signed kernel: kcap load -s KERNEL"),
             Self::Reboot => f.write_str("boot again"),
+            Self::BootWithKexec => f.write_str("boot a kernel with CONFIG_KEXEC_FILE and CONFIG_CRASH_DUMP"),
             Self::KeepMemory => {
                 f.write_str("do not take that memory away, or boot with crashkernel= elsewhere")
             }

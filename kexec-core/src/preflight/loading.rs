@@ -65,7 +65,8 @@ pub(super) fn memory_map<'a>(snapshot: &Snapshot<'a>, purpose: Purpose, found: &
 /// Whether memory of a loaded kernel can be taken away.
 pub(super) fn removable_memory<'a>(snapshot: &Snapshot<'a>, purpose: Purpose, found: &mut Sink<'_, 'a>) {
     let (Some(verdict), facts) = (of(REMOVABLE, purpose), snapshot.facts) else { return };
-    for segment in facts.segments {
+    let segments = if purpose == Purpose::Kdump { facts.crash_segments } else { facts.segments };
+    for segment in segments {
         if let Some(lost) = facts.removable.iter().find(|removable| removable.overlaps(*segment)) {
             let reason = Reason::InRemovableMemory(segment.intersection(*lost));
             let finding = Finding::of_machine(Check::RemovableMemory, verdict, reason);
@@ -89,6 +90,9 @@ pub(super) fn loading<'a>(snapshot: &Snapshot<'a>, purpose: Purpose, found: &mut
         let remedy = if loaded { Remedy::None } else { remedy };
         found(&Finding { remedy, ..Finding::of_machine(Check::Loading, verdict, reason) });
     };
+    if facts.has_kexec == Some(false) {
+        say(Reason::NoKexec, Remedy::BootWithKexec);
+    }
     if facts.load_disabled == Some(true) {
         say(Reason::LoadDisabled { loaded }, Remedy::Reboot);
     }

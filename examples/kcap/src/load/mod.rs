@@ -8,11 +8,13 @@ mod show;
 mod state;
 
 mod file_load;
+mod stamp;
 
 use std::io::{self, Write};
 use std::path::Path;
 
 use host::kexec::{self, Call, Kind, LoadSegment, Running};
+use kexec_core::preflight::ram_digest;
 
 pub(crate) use state::{exec, status, unload};
 
@@ -26,10 +28,12 @@ pub(crate) fn run(args: &LoadArgs) -> Result<Exit, Failure> {
     let kind = args.kind.kind();
     let line = command_line(&args.image, kind, Path::new("/"))?;
     if args.file_syscall {
-        return file_load::load(&args.image, &line, kind);
+        let memory = stamp::of_running(kind);
+        return stamp::left(kind, memory, file_load::load(&args.image, &line, kind));
     }
     let files = Files::read(&args.image.kernel, args.image.initrd.as_deref(), line.clone())?;
     let machine = Machine::read(Path::new("/"))?;
+    let memory = machine.with_maps(|map, _, _| Ok(ram_digest(map))).ok();
     let mut has_plan = false;
     let loaded = planning::with_plan(&files, kind, &args.planning, &machine, |planned| {
         has_plan = true;
@@ -49,10 +53,11 @@ pub(crate) fn run(args: &LoadArgs) -> Result<Exit, Failure> {
             Ok(Exit::Done)
         }
     });
-    match loaded {
+    let loaded = match loaded {
         Err(why) if args.auto && !has_plan => file_load::without_a_plan(&args.image, &line, kind, why),
         loaded => loaded,
-    }
+    };
+    if args.dry_run { loaded } else { stamp::left(kind, memory, loaded) }
 }
 
 /// `kcap plan`.

@@ -90,11 +90,14 @@ fn a_digest_is_of_ram_and_not_of_how_it_is_cut() {
 #[test]
 fn memory_of_a_kernel_that_can_be_taken_away() {
     let (segments, removable) = ([Span::new(16, 32)], [Span::new(0, 16), Span::new(31, 40)]);
-    let facts = Facts { segments: &segments, removable: &removable, ..Facts::default() };
+    let facts =
+        Facts { crash_segments: &segments, segments: &segments, removable: &removable, ..Facts::default() };
     let at = |verdict| Vec::from([(Check::RemovableMemory, verdict)]);
     assert_eq!(all(&facts), [at(Verdict::Warn), at(Verdict::Block), at(Verdict::Block)]);
     let apart = Facts { removable: &removable[..1], ..facts };
     assert_eq!(all(&apart), [const { Vec::new() }; 3]);
+    let crash = Facts { segments: &[], ..facts };
+    assert_eq!(all(&crash), [at(Verdict::Warn), Vec::new(), Vec::new()]);
 }
 
 #[test]
@@ -106,7 +109,9 @@ fn what_forbids_loading_matters_until_it_is_loaded() {
     };
     let disabled = Facts { load_disabled: Some(true), ..Facts::default() };
     let locked = Facts { locked_down: Some(true), ..Facts::default() };
+    let without = Facts { has_kexec: Some(false), ..Facts::default() };
     for purpose in [Purpose::Kdump, Purpose::Kexec, Purpose::LiveUpdate] {
+        assert_eq!(loading(&without, purpose), [Verdict::Block]);
         assert_eq!(loading(&disabled, purpose), [Verdict::Block]);
         assert_eq!(loading(&locked, purpose), [Verdict::Block]);
     }
