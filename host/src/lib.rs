@@ -25,6 +25,8 @@ mod windows;
 
 mod input;
 mod memory;
+
+mod live_pages;
 mod output;
 mod stream;
 mod threads;
@@ -35,8 +37,9 @@ pub mod preflight;
 
 pub use errno::{EINTR, EIO, ENOMEM, describe};
 pub use input::Input;
+pub use live_pages::{live_pages, pages_by_meminfo};
 pub use memory::{available_memory, peak_memory};
 pub use output::{IfExists, Output};
 pub use stream::Stream;
-pub use syscall::{interrupted, watch_interrupts};
+pub use syscall::{interrupted, page_size, watch_interrupts};
 pub use threads::{LendMemory, finish_on_threads};

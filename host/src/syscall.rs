@@ -193,6 +193,13 @@ pub(crate) fn file_system_at(path: &CStr) -> Result<(u64, u64), i32> {
     Ok((u64::try_from(answer.f_type).unwrap_or(0), block.saturating_mul(answer.f_bavail)))
 }
 
+/// The bytes of a page of this machine.
+#[must_use]
+pub fn page_size() -> u64 {
+    // SAFETY: the call takes no pointer.
+    u64::try_from(unsafe { libc::sysconf(libc::_SC_PAGESIZE) }).unwrap_or(4096)
+}
+
 /// A piece of a file in memory, read only. What is there may change or go away at any time: bytes are copied out of it,
 /// never lent.
 ///

@@ -7,8 +7,8 @@ use std::time::Instant;
 
 use crate::run::{Outcome, command, run};
 use crate::{
-    capi, deb, fastboot, fuzz, header, layers, load, objects, oldest, oracles, packages, panics, purgatory,
-    purgatory_run, targets, vmcore,
+    capi, deb, fastboot, fuzz, header, layers, load, objects, oldest, oracles, packages, panics, preflight,
+    purgatory, purgatory_run, targets, vmcore,
 };
 
 const FREESTANDING: &str = "x86_64-unknown-none";
@@ -37,6 +37,7 @@ const CODE: Stages = &[
 const MACHINES: Stages = &[
     ("crash kernels loaded by kcap", || load::run_all(false).map(nothing)),
     ("an ordinary kernel started by kcap", || fastboot::run().map(nothing)),
+    ("what is in the way, on a Debian with systemd", || preflight::run_task().map(nothing)),
 ];
 
 /// What is done beside the guests.

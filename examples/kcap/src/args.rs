@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
+use crate::estimate::args::{self as estimate, EstimateArgs};
 use crate::load::args::{self as load, ExecArgs, LoadArgs, PlanArgs, StatusArgs, UnloadArgs};
 use crate::messages;
 use crate::numbers::{parse_number, parse_range, parse_size};
@@ -63,6 +64,9 @@ pub(crate) enum Command {
     /// Say what is in the way of a crash dump, a kexec or a live update
     #[command(after_help = preflight::HELP)]
     Preflight(PreflightArgs),
+    /// Say how large a dump of this machine would be, how long it would take, and what crashkernel= should be
+    #[command(after_help = estimate::HELP)]
+    Estimate(EstimateArgs),
 }
 
 const VERIFY_HELP: &str = "\

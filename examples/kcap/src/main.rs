@@ -10,6 +10,8 @@ mod exit;
 
 mod load;
 
+mod estimate;
+
 mod preflight;
 
 mod args;
@@ -72,6 +74,7 @@ fn main() -> ExitCode {
         Command::Exec(args) => load::exec(args),
         Command::Status(args) => load::status(args),
         Command::Plan(args) => load::plan(args),
+        Command::Estimate(args) => estimate::run(args),
         Command::Preflight(args) => preflight::run(args),
     };
     let exit = result.unwrap_or_else(|failure| match failure {
