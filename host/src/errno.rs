@@ -10,6 +10,8 @@ pub const EINTR: i32 = 4;
 pub const EIO: i32 = 5;
 /// Cannot allocate memory.
 pub const ENOMEM: i32 = 12;
+/// Device or resource busy.
+pub(crate) const EBUSY: i32 = 16;
 /// No such address: what `lseek` says where only a hole follows.
 pub(crate) const ENXIO: i32 = 6;
 /// Bad file descriptor.

@@ -1,6 +1,6 @@
 //! What kcapture needs of a Linux host with std: files as [`ReadAt`](vmcore_format::ReadAt) and
-//! [`WriteAt`](vmcore_format::WriteAt), streams, what the kernel says about memory, the loading of kernels, and
-//! the kernel's events.
+//! [`WriteAt`](vmcore_format::WriteAt), streams, what the kernel says about memory, the loading of kernels, the kernel's
+//! events, and what a machine is doing before it is left.
 //!
 //! Error codes are errno values, as the kernel gave them ([`describe`] puts one into words).
 #![deny(unsafe_code)]
@@ -25,6 +25,8 @@ mod windows;
 
 mod input;
 mod memory;
+
+mod live_pages;
 mod output;
 mod stream;
 mod threads;
@@ -32,10 +34,13 @@ mod threads;
 pub mod kexec;
 pub mod uevents;
 
+pub mod preflight;
+
 pub use errno::{EINTR, EIO, ENOMEM, describe};
 pub use input::Input;
+pub use live_pages::{live_pages, pages_by_meminfo};
 pub use memory::{available_memory, peak_memory};
 pub use output::{IfExists, Output};
 pub use stream::Stream;
-pub use syscall::{interrupted, watch_interrupts};
+pub use syscall::{interrupted, page_size, watch_interrupts};
 pub use threads::{LendMemory, finish_on_threads};

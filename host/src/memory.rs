@@ -16,7 +16,7 @@ pub fn available_memory() -> Option<u64> {
 }
 
 /// The field `name` of a text of `Name:   number kB` lines, in bytes.
-fn kib_field(text: &str, name: &str) -> Option<u64> {
+pub(crate) fn kib_field(text: &str, name: &str) -> Option<u64> {
     let value = text.lines().find_map(|line| line.strip_prefix(name))?;
     let kib: u64 = value.trim().strip_suffix("kB")?.trim_end().parse().ok()?;
     kib.checked_mul(1024)

@@ -246,6 +246,56 @@ fn file_system(file: &File) -> Option<u64> {
     u64::try_from(answer.f_type).ok().filter(|_| result == 0)
 }
 
+/// What is known of the file at `path`, links followed, without asking a server for it (`AT_STATX_DONT_SYNC`): a file of one
+/// that does not answer holds nobody up.
+pub(crate) fn known_of(path: &CStr) -> Result<KnownFile, i32> {
+    let mut answer = MaybeUninit::<libc::statx>::zeroed();
+    let flags = libc::AT_STATX_DONT_SYNC | libc::AT_NO_AUTOMOUNT;
+    // SAFETY: the kernel reads a string that ends, and writes one `struct statx`, for which there is room.
+    let result =
+        unsafe { libc::statx(libc::AT_FDCWD, path.as_ptr(), flags, libc::STATX_TYPE, answer.as_mut_ptr()) };
+    if result != 0 {
+        return Err(code_of(&io::Error::last_os_error()));
+    }
+    // SAFETY: all zeros are a value of the structure, which the kernel has replaced.
+    let answer = unsafe { answer.assume_init() };
+    let is_char_device = u32::from(answer.stx_mode) & libc::S_IFMT == libc::S_IFCHR;
+    Ok(KnownFile {
+        char_device: is_char_device.then_some((answer.stx_rdev_major, answer.stx_rdev_minor)),
+        file_system: (answer.stx_dev_major, answer.stx_dev_minor),
+    })
+}
+
+/// What is known of a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct KnownFile {
+    /// The numbers of the character device that it is.
+    pub(crate) char_device: Option<(u32, u32)>,
+    /// The numbers of the device that it lies on.
+    pub(crate) file_system: (u32, u32),
+}
+
+/// The file system that `path` lies on: its number (`linux/magic.h`), and the bytes that a user may still write.
+pub(crate) fn file_system_at(path: &CStr) -> Result<(u64, u64), i32> {
+    let mut answer = MaybeUninit::<libc::statfs>::zeroed();
+    // SAFETY: the kernel reads a string that ends, and writes one `struct statfs`, for which there is room.
+    let result = unsafe { libc::statfs(path.as_ptr(), answer.as_mut_ptr()) };
+    if result != 0 {
+        return Err(code_of(&io::Error::last_os_error()));
+    }
+    // SAFETY: all zeros are a value of the structure, which the kernel has replaced.
+    let answer = unsafe { answer.assume_init() };
+    let block = u64::try_from(answer.f_bsize).unwrap_or(0);
+    Ok((u64::try_from(answer.f_type).unwrap_or(0), block.saturating_mul(answer.f_bavail)))
+}
+
+/// The bytes of a page of this machine.
+#[must_use]
+pub fn page_size() -> u64 {
+    // SAFETY: the call takes no pointer.
+    u64::try_from(unsafe { libc::sysconf(libc::_SC_PAGESIZE) }).unwrap_or(4096)
+}
+
 /// A piece of a file in memory, read only. What is there may change or go away at any time: bytes are copied out of it,
 /// never lent.
 ///

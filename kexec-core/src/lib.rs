@@ -47,4 +47,6 @@ pub mod plan;
 
 pub mod burst;
 
+pub mod preflight;
+
 pub use error::{Error, Field};

@@ -53,6 +53,8 @@ mod test_machine;
 
 pub mod dump;
 
+pub mod estimate;
+
 pub mod verify;
 
 pub use counts::Counts;

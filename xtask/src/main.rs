@@ -16,6 +16,7 @@ mod oldest;
 mod miri;
 mod load;
 mod fastboot;
+mod preflight;
 mod purgatory;
 mod purgatory_run;
 mod objects;
@@ -42,6 +43,7 @@ cargo xtask TASK
   load [NAME..]     load crash kernels with kcap in six machines, crash them, compare with kexec-tools and the kernel's own
                     loader, change loaded bytes, take memory away; --full: in all 32
   fastboot          leave one kernel for another: how long it takes, beside a cold boot
+  preflight         boot a Debian with systemd; what kcap says of who has /dev/mem open there, by hand and as a service
   oracles [GROUP..] what crash, drgn, makedumpfile and others say of dumps of those vmcores
   purgatory [--write]  build the object that runs between two kernels, compare it with the committed one, check it
   purgatory --run   run the object under QEMU, before a sound kernel and a damaged one
@@ -103,6 +105,7 @@ fn task(arguments: &[&str]) -> Outcome<()> {
         ["load", "--full"] => load::run_all(true),
         ["load", names @ ..] => load::run_named(names),
         ["fastboot"] => fastboot::run(),
+        ["preflight"] => preflight::run_task(),
         ["vmcore", names @ ..] => vmcore::make(names),
         ["oracles", groups @ ..] => oracles::run(groups).map(drop),
         _ => {

@@ -8,8 +8,8 @@ use std::time::Instant;
 
 use crate::run::{Outcome, command, run};
 use crate::{
-    capi, deb, fastboot, fuzz, header, layers, load, objects, oldest, oracles, packages, panics, purgatory,
-    purgatory_run, targets, vmcore,
+    capi, deb, fastboot, fuzz, header, layers, load, objects, oldest, oracles, packages, panics, preflight,
+    purgatory, purgatory_run, targets, vmcore,
 };
 
 const FREESTANDING: &str = "x86_64-unknown-none";
@@ -35,6 +35,7 @@ const MACHINES: Stages = &[
     ("an ordinary kernel started by kcap", || fastboot::run().map(nothing)),
     ("real vmcores", || vmcore::make(&[]).map(nothing)),
     ("oracles", || oracles::run(&[])),
+    ("what is in the way, on a Debian with systemd", || preflight::run_task().map(nothing)),
 ];
 
 /// What is built and run beside them.

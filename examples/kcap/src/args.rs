@@ -6,9 +6,11 @@ use std::path::PathBuf;
 use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
+use crate::estimate::args::{self as estimate, EstimateArgs};
 use crate::load::args::{self as load, ExecArgs, LoadArgs, PlanArgs, StatusArgs, UnloadArgs};
 use crate::messages;
 use crate::numbers::{parse_number, parse_range, parse_size};
+use crate::preflight::args::{self as preflight, PreflightArgs};
 use crate::watch::{self, WatchArgs};
 
 /// Saves, reads and inspects Linux crash dumps.
@@ -63,6 +65,12 @@ pub(crate) enum Command {
     Status(StatusArgs),
     /// Print what `load` would do, for a machine described by files, on any host
     Plan(PlanArgs),
+    /// Say what is in the way of a crash dump, a kexec or a live update
+    #[command(after_help = preflight::HELP)]
+    Preflight(PreflightArgs),
+    /// Say how large a dump of this machine would be, how long it would take, and what crashkernel= should be
+    #[command(after_help = estimate::HELP)]
+    Estimate(EstimateArgs),
 }
 
 const VERIFY_HELP: &str = "\

@@ -290,7 +290,7 @@ fn worse(one: Exit, other: Exit) -> Exit {
         Exit::Done => 0,
         Exit::KeptMore => 1,
         Exit::Incomplete => 2,
-        Exit::Failed | Exit::Usage => 3,
+        Exit::Failed | Exit::Usage | Exit::Warned | Exit::Blocked => 3,
     };
     if weight(other) > weight(one) { other } else { one }
 }

@@ -20,6 +20,10 @@ pub(crate) enum Exit {
     Incomplete,
     /// Saved, and more was kept than asked: a rule could not run.
     KeptMore,
+    /// Looked: something will be lost, or may go wrong.
+    Warned,
+    /// Looked: something is in the way.
+    Blocked,
     /// The command line is wrong.
     Usage,
 }
@@ -29,7 +33,8 @@ impl Exit {
     pub(crate) fn code(self) -> u8 {
         match self {
             Self::Done => 0,
-            Self::Failed => 1,
+            Self::Failed | Self::Warned => 1,
+            Self::Blocked => 2,
             Self::Incomplete => 3,
             Self::KeptMore => 4,
             Self::Usage => 64,

@@ -11,6 +11,10 @@ mod exit;
 mod load;
 mod watch;
 
+mod estimate;
+
+mod preflight;
+
 mod args;
 mod progress;
 
@@ -72,6 +76,8 @@ fn main() -> ExitCode {
         Command::Exec(args) => load::exec(args),
         Command::Status(args) => load::status(args),
         Command::Plan(args) => load::plan(args),
+        Command::Estimate(args) => estimate::run(args),
+        Command::Preflight(args) => preflight::run(args),
     };
     let exit = result.unwrap_or_else(|failure| match failure {
         Failure::ReaderGone => Exit::Done,

@@ -67,7 +67,7 @@ pub(crate) fn json(context: &Context<'_>, saved: &[Saved], exit: Exit) -> Value 
 fn outcome(exit: Exit) -> &'static str {
     match exit {
         Exit::Done => "complete",
-        Exit::Failed | Exit::Usage => "failed",
+        Exit::Failed | Exit::Usage | Exit::Warned | Exit::Blocked => "failed",
         Exit::Incomplete => "incomplete",
         Exit::KeptMore => "kept_more",
     }

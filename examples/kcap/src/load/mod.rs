@@ -9,11 +9,13 @@ mod show;
 mod state;
 
 mod file_load;
+mod stamp;
 
 use std::io::{self, Write};
 use std::path::Path;
 
 use host::kexec::{self, Call, Kind, LoadSegment, Running};
+use kexec_core::preflight::ram_digest;
 
 pub(crate) use hotplug::{is_kept, is_possible};
 pub(crate) use state::{exec, status, unload};
@@ -30,14 +32,15 @@ pub(crate) fn run(args: &LoadArgs) -> Result<Exit, Failure> {
         if !args.dry_run {
             load_segments(planned, kind)?;
         }
-        if args.json {
-            print(&show::json_text(planned, kind, !args.dry_run))
+        let exit = if args.json {
+            print(&show::json_text(planned, kind, !args.dry_run))?
         } else if args.dry_run {
-            print(&show::plain_text(planned))
+            print(&show::plain_text(planned))?
         } else {
             say_what_is_left_out(planned);
-            Ok(Exit::Done)
-        }
+            Exit::Done
+        };
+        Ok((exit, !args.dry_run))
     })?;
     if args.loading.planning.hotplug && kind == Kind::Crash && !args.dry_run {
         hotplug::must_be_kept()?;
@@ -58,16 +61,16 @@ pub(crate) fn load_if(
             load_segments(planned, Kind::Crash)?;
             say_what_is_left_out(planned);
         }
-        Ok(Exit::Done)
+        Ok((Exit::Done, loaded))
     })?;
     Ok(loaded)
 }
 
-/// Loads; `by_plan` does it where the plan is ours.
+/// Loads, and notes with which memory; `by_plan` does it where the plan is ours, and says whether it did.
 fn load(
     loading: &LoadingArgs,
     kind: Kind,
-    by_plan: impl FnOnce(&Planned<'_>) -> Result<Exit, Failure>,
+    by_plan: impl FnOnce(&Planned<'_>) -> Result<(Exit, bool), Failure>,
 ) -> Result<Exit, Failure> {
     let LoadingArgs { image, planning, .. } = loading;
     if planning.hotplug && !is_possible() {
@@ -75,22 +78,27 @@ fn load(
     }
     let line = command_line(image, kind, Path::new("/"))?;
     if loading.file_syscall {
-        return file_load::load(image, &line, kind);
+        let memory = stamp::of_running(kind);
+        return stamp::left(kind, memory, file_load::load(image, &line, kind));
     }
     let files = Files::read(&image.kernel, image.initrd.as_deref(), line.clone())?;
     let machine = Machine::running()?;
-    let mut has_plan = false;
+    let memory = machine.with_maps(|map, _, _| Ok(ram_digest(map))).ok();
+    let (mut has_plan, mut has_loaded) = (false, true);
     let loaded = planning::with_plan(&files, kind, planning, &machine, |planned| {
         has_plan = true;
         if loading.auto && file_load::try_first(image, &line, kind)? {
             return Ok(Exit::Done);
         }
-        by_plan(planned)
+        let exit;
+        (exit, has_loaded) = by_plan(planned)?;
+        Ok(exit)
     });
-    match loaded {
+    let loaded = match loaded {
         Err(why) if loading.auto && !has_plan => file_load::without_a_plan(image, &line, kind, why),
         loaded => loaded,
-    }
+    };
+    if has_loaded { stamp::left(kind, memory, loaded) } else { loaded }
 }
 
 /// The kernel is loaded, whoever reads it.

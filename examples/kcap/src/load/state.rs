@@ -4,6 +4,7 @@ use std::io::{self, Write};
 use std::path::Path;
 
 use host::kexec::{self, Call, Kind, State};
+use host::preflight::forget_map;
 use serde_json::json;
 
 use super::args::{ExecArgs, StatusArgs, UnloadArgs};
@@ -45,6 +46,10 @@ pub(crate) fn unload(args: &UnloadArgs) -> Result<Exit, Failure> {
             kexec::kexec_file_load(None, None, c"", flags).map_err(|_| first)
         })
         .map_err(|code| Failure::new(kexec::explain(Call::Load, code)))?;
+    if crash {
+        // What it was about is gone; that it cannot be taken away matters to nobody.
+        let _ = forget_map(Path::new("/"));
+    }
     Ok(Exit::Done)
 }
 

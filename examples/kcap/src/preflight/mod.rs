@@ -1,0 +1,69 @@
+//! `kcap preflight`: is the machine ready for what is about to be done?
+
+pub(crate) mod args;
+mod show;
+
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::time::{Instant, SystemTime};
+
+use host::preflight::{Machine, Memory, Wanted};
+use kexec_core::preflight::{Verdict, check};
+use page_filter::Level;
+use vmcore_format::kdump::Compression;
+
+use crate::estimate::Live;
+use crate::exit::{Exit, Failure};
+use args::PreflightArgs;
+use show::Told;
+
+/// Where distributions put dumps.
+const TARGET: &str = "/var/crash";
+
+/// Looks, and says what was found.
+pub(crate) fn run(args: &PreflightArgs) -> Result<Exit, Failure> {
+    let (start, now) = (Instant::now(), SystemTime::now());
+    let usual = PathBuf::from(TARGET);
+    let root = Path::new("/");
+    let live = Live::by_counters(root, &Memory::read(root)).ok();
+    let dump = live.as_ref().map(dump_needs);
+    let wanted = Wanted {
+        crash_needs: live.as_ref().map(Live::crash_needs),
+        dump_needs: dump,
+        target: args.target.clone().or_else(|| usual.is_dir().then_some(usual)),
+        checkpoint: args.checkpoint,
+    };
+    let machine = Machine::collect(root, wanted);
+    let text = machine.with_snapshot(|snapshot| {
+        let mut findings = Vec::new();
+        let verdict = check(snapshot, args.purpose.into(), &mut |finding| findings.push(*finding));
+        let told = Told {
+            purpose: args.purpose.into(),
+            checkpoint: args.checkpoint,
+            verdict,
+            findings: &findings,
+            processes: snapshot.processes.len(),
+            as_of: now.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs()),
+            took: start.elapsed(),
+        };
+        (if args.json { show::json_text(&told) } else { show::plain_text(&told) }, verdict)
+    });
+    let (text, verdict) = text;
+    io::stdout().write_all(text.as_bytes()).map_err(|error| Failure::stdout(&error))?;
+    Ok(exit(verdict))
+}
+
+/// A dump that leaves out all that can be: compressed, and as it is.
+fn dump_needs(live: &Live) -> (u64, u64) {
+    let level = Level::all();
+    let (least, most) = (live.dump(level, Compression::Zstd), live.dump(level, Compression::Raw));
+    (*least.bytes.start(), *most.bytes.end())
+}
+
+fn exit(verdict: Verdict) -> Exit {
+    match verdict {
+        Verdict::Ok | Verdict::Info => Exit::Done,
+        Verdict::Warn => Exit::Warned,
+        Verdict::Block => Exit::Blocked,
+    }
+}
