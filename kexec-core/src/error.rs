@@ -59,6 +59,13 @@ pub enum Error {
     },
     /// A symbol has no bytes in the file part of an image: it is absolute or in a section without bytes (`.bss`).
     SymbolWithoutBytes,
+    /// What was asked for is not there.
+    NotFound {
+        /// What it was to be found by.
+        field: Field,
+        /// The value that was asked for; 0 where a name was.
+        value: u64,
+    },
     /// An ELF structure could not be read or written.
     Format(vmcore_format::Error),
 }
@@ -78,6 +85,7 @@ impl Error {
             Self::NoSuchSymbol => 32,
             Self::SymbolSize { .. } => 33,
             Self::SymbolWithoutBytes => 34,
+            Self::NotFound { .. } => 64,
             // The kinds have the same numbers there as here; `Io` does not come from bytes in memory.
             Self::Format(error) => error.code(),
         }
@@ -121,6 +129,7 @@ impl fmt::Display for Error {
             Self::NoSuchSymbol => f.write_str("the object does not define the symbol"),
             Self::SymbolSize { size, given } => write!(f, "the symbol has {size} bytes, not {given}"),
             Self::SymbolWithoutBytes => f.write_str("the symbol has no bytes in the file"),
+            Self::NotFound { field, value } => write!(f, "{field} {value:#x} is not there"),
             Self::Format(error) => error.fmt(f),
         }
     }
@@ -228,6 +237,17 @@ fields! {
     FdtReg => "reg",
     FdtUsableMemory => "linux,usable-memory",
     FdtUsableMemoryRange => "linux,usable-memory-range",
+    /// The layout of a device tree in which the reservations do not come first, or blocks overlap.
+    FdtBlocks => "blocks of the device tree",
+    /// The node of memory that can come and go.
+    DrmemNode => "ibm,dynamic-reconfiguration-memory",
+    LmbSize => "ibm,lmb-size",
+    DynamicMemory => "ibm,dynamic-memory",
+    DynamicMemoryV2 => "ibm,dynamic-memory-v2",
+    SeqLmbs => "seq_lmbs",
+    LmbBaseAddr => "base_addr",
+    LmbDrcIndex => "drc_index",
+    DrconfUsableMemory => "linux,drconf-usable-memory",
     /// The buffer that a CPU's notes are written to when the machine crashes.
     CrashNotes => "crash_notes",
     Vmcoreinfo => "vmcoreinfo",

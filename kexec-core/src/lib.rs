@@ -19,9 +19,13 @@ mod error;
 
 mod bytes;
 
+mod fdt;
+
 pub mod map;
 
 pub mod sources;
+
+pub mod drmem;
 
 pub mod image;
 
