@@ -65,7 +65,7 @@ const STEPS: &[(&[&str], &str, &str)] = &[
 /// The lists that must be the same before and behind: the other layout and back.
 const THERE_AND_BACK: &str = "layout v1\nlayout v2\n";
 
-pub(crate) fn run() -> Outcome<()> {
+pub(crate) fn compare() -> Outcome<()> {
     packages::install(packages::POWERPC)?;
     packages::add_architecture("ppc64el")?;
     let start = Instant::now();

@@ -108,7 +108,7 @@ fn task(arguments: &[&str]) -> Outcome<()> {
         ["load", "--full"] => load::run_all(true),
         ["load", names @ ..] => load::run_named(names),
         ["fastboot"] => fastboot::run(),
-        ["drmem"] => drmem::run(),
+        ["drmem"] => drmem::compare(),
         ["vmcore", names @ ..] => vmcore::make(names),
         ["oracles", groups @ ..] => oracles::run(groups).map(drop),
         _ => {
