@@ -63,6 +63,13 @@ pub enum Error {
     Busy,
     /// No version is in the making: `begin` comes first.
     NotBegun,
+    /// What was asked for is not there.
+    NotFound {
+        /// What it was to be found by.
+        field: Field,
+        /// The value that was asked for; 0 where a name was.
+        value: u64,
+    },
     /// An ELF structure could not be read or written.
     Format(vmcore_format::Error),
 }
@@ -84,6 +91,7 @@ impl Error {
             Self::SymbolWithoutBytes => 34,
             Self::Busy => 35,
             Self::NotBegun => 36,
+            Self::NotFound { .. } => 64,
             // The kinds have the same numbers there as here; `Io` does not come from bytes in memory.
             Self::Format(error) => error.code(),
         }
@@ -131,6 +139,7 @@ impl fmt::Display for Error {
                 f.write_str("the map is being changed, or readers hold every version there is room for")
             }
             Self::NotBegun => f.write_str("no version of the map is in the making"),
+            Self::NotFound { field, value } => write!(f, "{field} {value:#x} is not there"),
             Self::Format(error) => error.fmt(f),
         }
     }
@@ -238,6 +247,17 @@ fields! {
     FdtReg => "reg",
     FdtUsableMemory => "linux,usable-memory",
     FdtUsableMemoryRange => "linux,usable-memory-range",
+    /// The layout of a device tree in which the reservations do not come first, or blocks overlap.
+    FdtBlocks => "blocks of the device tree",
+    /// The node of memory that can come and go.
+    DrmemNode => "ibm,dynamic-reconfiguration-memory",
+    LmbSize => "ibm,lmb-size",
+    DynamicMemory => "ibm,dynamic-memory",
+    DynamicMemoryV2 => "ibm,dynamic-memory-v2",
+    SeqLmbs => "seq_lmbs",
+    LmbBaseAddr => "base_addr",
+    LmbDrcIndex => "drc_index",
+    DrconfUsableMemory => "linux,drconf-usable-memory",
     /// The buffer that a CPU's notes are written to when the machine crashes.
     CrashNotes => "crash_notes",
     Vmcoreinfo => "vmcoreinfo",

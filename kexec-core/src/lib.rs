@@ -19,11 +19,15 @@ mod error;
 
 mod bytes;
 
+mod fdt;
+
 pub mod map;
 
 pub mod versioned;
 
 pub mod sources;
+
+pub mod drmem;
 
 pub mod image;
 

@@ -20,15 +20,21 @@ impl Kernel {
     /// before is taken without asking the network.
     pub(crate) fn of(meta_package: &str) -> Outcome<Self> {
         let package = resolve(meta_package)?;
-        let folder =
-            unpacked(&package, |archive, folder| run(command(&["dpkg", "-x"]).arg(archive).arg(folder)))?;
-        let release = package.trim_start_matches("linux-image-").to_owned();
+        let folder = unpacked_package(&package)?;
+        // Of another architecture, a package is named with it.
+        let name = package.split(':').next().unwrap_or(&package);
+        let release = name.trim_start_matches("linux-image-").to_owned();
         Ok(Self { release, folder })
     }
 
     /// The kernel image.
     pub(crate) fn image(&self) -> PathBuf {
         self.folder.join(format!("boot/vmlinuz-{}", self.release))
+    }
+
+    /// The kernel image where it is an ELF file: on powerpc.
+    pub(crate) fn elf_image(&self) -> PathBuf {
+        self.folder.join(format!("boot/vmlinux-{}", self.release))
     }
 
     /// A module by its name, wherever in the tree it lies; none if the kernel has it built in or not at all.
@@ -46,6 +52,11 @@ impl Kernel {
         })?;
         Ok(folder.join(wanted))
     }
+}
+
+/// The folder of a package's content, `name` or `name:architecture`; it is not installed.
+pub(crate) fn unpacked_package(package: &str) -> Outcome<PathBuf> {
+    unpacked(package, |archive, folder| run(command(&["dpkg", "-x"]).arg(archive).arg(folder)))
 }
 
 /// The package that a meta-package depends on. The answer is kept beside the kernels, so that an update of apt's

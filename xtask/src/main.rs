@@ -17,6 +17,7 @@ mod miri;
 mod load;
 mod fastboot;
 mod preflight;
+mod drmem;
 mod purgatory;
 mod purgatory_run;
 mod objects;
@@ -44,6 +45,8 @@ cargo xtask TASK
                     loader, change loaded bytes, take memory away; --full: in all 32
   fastboot          leave one kernel for another: how long it takes, beside a cold boot
   preflight         boot a Debian with systemd; what kcap says of who has /dev/mem open there, by hand and as a service
+  drmem             add memory to a pseries guest and take it away; what its kernel then says in the device tree must be what
+                    kexec-core makes of the tree before
   oracles [GROUP..] what crash, drgn, makedumpfile and others say of dumps of those vmcores
   purgatory [--write]  build the object that runs between two kernels, compare it with the committed one, check it
   purgatory --run   run the object under QEMU, before a sound kernel and a damaged one
@@ -60,6 +63,7 @@ cargo xtask TASK
   hostile           give every case of the hostile corpus to every command of kcap, within limits of memory and time
   deb               build the Debian packages, and a program with what is in them
   bench [ROUNDS]    measure kcap and makedumpfile side by side on real vmcores; write docs/performance.md
+  bench drmem       measure changes to lists of memory blocks beside rebuilding the list; print that section of the page
   fuzz [TARGET..]   run the targets of fuzz/ under libFuzzer, ten minutes each, two at a time: --minutes N, --jobs J, --smoke
                     (ten seconds each)
   packages          check that the system packages of the tasks are there; install what is missing
@@ -98,6 +102,7 @@ fn task(arguments: &[&str]) -> Outcome<()> {
         ["hostile"] => hostile::run_all(),
         ["deb"] => deb::build(),
         ["bench"] => bench::run("9"),
+        ["bench", "drmem"] => bench::drmem(),
         ["bench", rounds] => bench::run(rounds),
         ["fuzz", words @ ..] => fuzz::run_task(words),
         ["packages"] => packages::install(&packages::all()),
@@ -106,6 +111,7 @@ fn task(arguments: &[&str]) -> Outcome<()> {
         ["load", names @ ..] => load::run_named(names),
         ["fastboot"] => fastboot::run(),
         ["preflight"] => preflight::run_task(),
+        ["drmem"] => drmem::compare(),
         ["vmcore", names @ ..] => vmcore::make(names),
         ["oracles", groups @ ..] => oracles::run(groups).map(drop),
         _ => {

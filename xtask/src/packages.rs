@@ -43,9 +43,12 @@ const ORACLES: &[&str] =
 /// Tests on a big-endian machine.
 const BIG_ENDIAN: &[&str] = &["qemu-user-static", "gcc-s390x-linux-gnu", "libc6-dev-s390x-cross"];
 
+/// Boots a guest of powerpc, and reads its device tree.
+pub(crate) const POWERPC: &[&str] = &["qemu-system-ppc", "device-tree-compiler", "cpio", "gzip"];
+
 /// Every package of every task.
 pub(crate) fn all() -> Vec<&'static str> {
-    let mut all = [GUESTS, FUZZ, DEMO, DRGN, ORACLES, BIG_ENDIAN, C_PROGRAMS, DEBIAN].concat();
+    let mut all = [GUESTS, FUZZ, DEMO, DRGN, ORACLES, BIG_ENDIAN, C_PROGRAMS, DEBIAN, POWERPC].concat();
     all.sort_unstable();
     all.dedup();
     all
@@ -65,6 +68,16 @@ pub(crate) fn install(packages: &[&str]) -> Outcome<()> {
     words.extend(&missing);
     apt_get(&words).map_err(|error| format!("{error}\n{by_hand}"))?;
     Ok(())
+}
+
+/// Lets apt know the packages of another architecture.
+pub(crate) fn add_architecture(name: &str) -> Outcome<()> {
+    let known = crate::run::output(command(&["dpkg", "--print-foreign-architectures"]))?;
+    if known.lines().any(|line| line == name) {
+        return Ok(());
+    }
+    run(as_root().args(["dpkg", "--add-architecture", name]))?;
+    refresh_lists()
 }
 
 fn installed(package: &str) -> bool {

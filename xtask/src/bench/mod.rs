@@ -1,6 +1,7 @@
 //! `cargo xtask bench`: kcap beside makedumpfile on real vmcores, in one run; the page in `docs/` is made of it.
 
 mod codecs;
+mod drmem;
 mod dumps;
 mod filter;
 mod measure;
@@ -23,6 +24,14 @@ meets both alike, so the ratios hold better than the times. Times are medians; C
 process; `peer` is makedumpfile with one thread, and a ratio above 1 says that kcap is faster. Where makedumpfile lacks an option, the
 one that it was run with is named. Inputs are in the page cache, outputs are new files every time.
 ";
+
+/// Measures changes to lists of memory blocks, and prints that section of the page.
+pub(crate) fn drmem() -> Outcome<()> {
+    let mut page = String::new();
+    drmem::section(&mut page)?;
+    print!("{page}");
+    Ok(())
+}
 
 /// Measures everything, and writes `docs/performance.md`.
 pub(crate) fn run(rounds: &str) -> Outcome<()> {
@@ -68,6 +77,8 @@ pub(crate) fn run(rounds: &str) -> Outcome<()> {
         filter::vmcore(&scan, name, &input, &mut page)?;
     }
     filter::curve(&scan, &mut page)?;
+    writeln!(page)?;
+    drmem::section(&mut page)?;
     write!(page, "\n## Size\n\n{}", capi::sizes()?)?;
     let path = targets::workspace().join("docs/performance.md");
     fs::write(&path, page)?;

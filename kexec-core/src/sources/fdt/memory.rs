@@ -1,6 +1,6 @@
 //! Memory nodes, reservations, and what a capture kernel may use.
 
-use super::tree::{Property, Token, Tree, corrupt};
+use crate::fdt::{Property, Token, Tree, corrupt};
 use crate::map::{MemoryMap, Range, RangeKind, Span};
 use crate::sources::paint;
 use crate::{Error, Field};

@@ -19,29 +19,30 @@ const FDT_END: u32 = 9;
 
 /// The blocks of a flattened tree. All numbers are big-endian; offsets in errors count from the start of the blob.
 #[derive(Clone, Copy)]
-pub(super) struct Tree<'a> {
+pub(crate) struct Tree<'a> {
     blob: &'a [u8],
     reserve_at: usize,
     struct_at: usize,
     struct_end: usize,
+    strings_at: usize,
     strings: &'a [u8],
 }
 
 /// A property: the name, and the value with its offset in the blob.
 #[derive(Clone, Copy)]
-pub(super) struct Property<'a> {
-    pub(super) name: &'a [u8],
-    pub(super) value: &'a [u8],
-    pub(super) offset: u64,
+pub(crate) struct Property<'a> {
+    pub(crate) name: &'a [u8],
+    pub(crate) value: &'a [u8],
+    pub(crate) offset: u64,
 }
 
-pub(super) enum Token<'a> {
+pub(crate) enum Token<'a> {
     BeginNode { name: &'a [u8] },
     EndNode,
     Property(Property<'a>),
 }
 
-pub(super) fn corrupt(field: Field, at: usize) -> Error {
+pub(crate) fn corrupt(field: Field, at: usize) -> Error {
     Error::Corrupt { field, offset: u64::try_from(at).unwrap_or(u64::MAX) }
 }
 
@@ -51,7 +52,7 @@ fn be32(bytes: &[u8], at: usize) -> Option<u32> {
 
 impl<'a> Tree<'a> {
     /// Reads the header. `blob` may be longer than the tree.
-    pub(super) fn new(blob: &'a [u8]) -> Result<Self, Error> {
+    pub(crate) fn new(blob: &'a [u8]) -> Result<Self, Error> {
         let word = |at: usize| be32(blob, at).ok_or(corrupt(Field::FdtHeader, at));
         let size = |at: usize| {
             let value = word(at)?;
@@ -74,16 +75,42 @@ impl<'a> Tree<'a> {
             _ => Some(blob.len()),
         };
         let struct_end = struct_end.filter(|&end| end <= blob.len()).ok_or(corrupt(Field::FdtHeader, 8))?;
-        Ok(Self { blob, reserve_at, struct_at, struct_end, strings })
+        Ok(Self { blob, reserve_at, struct_at, struct_end, strings_at, strings })
+    }
+
+    /// Where the memory reservation block starts, in bytes.
+    pub(crate) fn reserve_at(&self) -> usize {
+        self.reserve_at
     }
 
     /// Where the structure block starts, in bytes.
-    pub(super) fn struct_at(&self) -> usize {
+    pub(crate) fn struct_at(&self) -> usize {
         self.struct_at
     }
 
+    /// The structure block: its offset, and that of its end.
+    pub(crate) fn struct_block(&self) -> (usize, usize) {
+        (self.struct_at, self.struct_end)
+    }
+
+    /// The strings block: its offset, and that of its end.
+    pub(crate) fn strings_block(&self) -> (usize, usize) {
+        (self.strings_at, self.strings_at.saturating_add(self.strings.len()))
+    }
+
+    /// Where `name` stands among the strings, in bytes from their start.
+    pub(crate) fn find_string(&self, name: &[u8]) -> Option<usize> {
+        let len = name.len().checked_add(1)?;
+        self.strings.windows(len).position(|window| window.split_last() == Some((&0, name)))
+    }
+
+    /// The bytes of the tree, as many as its header says.
+    pub(crate) fn total_size(&self) -> usize {
+        self.blob.len()
+    }
+
     /// The memory reservation block: addresses, lengths, and the offset of each entry.
-    pub(super) fn reservations(&self) -> impl Iterator<Item = Result<(u64, u64, usize), Error>> + use<'a> {
+    pub(crate) fn reservations(&self) -> impl Iterator<Item = Result<(u64, u64, usize), Error>> + use<'a> {
         let (blob, mut at) = (self.blob, self.reserve_at);
         let mut ended = false;
         core::iter::from_fn(move || {
@@ -104,7 +131,7 @@ impl<'a> Tree<'a> {
         })
     }
 
-    pub(super) fn tokens(&self) -> Tokens<'a> {
+    pub(crate) fn tokens(&self) -> Tokens<'a> {
         Tokens { tree: *self, at: self.struct_at, depth: 0 }
     }
 
@@ -116,7 +143,7 @@ impl<'a> Tree<'a> {
 }
 
 /// The tokens of the structure block, in order. They balance; after an error the iterator is at its end.
-pub(super) struct Tokens<'a> {
+pub(crate) struct Tokens<'a> {
     tree: Tree<'a>,
     at: usize,
     depth: usize,
