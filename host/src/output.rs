@@ -22,7 +22,7 @@ const LARGE: u64 = 128 << 10;
 
 /// So many bytes are written before the kernel is asked to bring them to storage: it does so while the dump goes on, and what
 /// waits to be written never fills a small machine's memory.
-const WRITEBACK: u64 = 8 << 20;
+const WRITEBACK: u64 = 4 << 20;
 
 /// What to do when the output is already there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -74,8 +74,11 @@ impl Output {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "is also the input or another output"));
         }
         let is_regular = metadata.file_type().is_file();
-        if is_regular {
+        if is_regular && metadata.len() > 0 {
             file.set_len(0)?;
+            // Not every file system forgets the old bytes before it gives their place to new ones: what was a whole dump must not
+            // look like one again when the power fails.
+            file.sync_all()?;
         }
         // Memory is taken page by page, ahead or not: twice is more work.
         let taken = (is_regular && !is_in_memory(&file)).then_some(0);

@@ -12,8 +12,11 @@ use vmcore_format::sort_by_key;
 /// The most symbols any alphabet here has.
 pub(super) const MAX_SYMBOLS: usize = 288;
 
-/// Places for the symbols of any alphabet, a power of two, so that no bound is checked.
-const PLACES: usize = MAX_SYMBOLS.next_power_of_two();
+/// Places for the symbols of any alphabet.
+pub(super) const PLACES: usize = MAX_SYMBOLS.next_power_of_two();
+
+/// Places for the symbols of an alphabet of at most 32.
+pub(super) const FEW_PLACES: usize = 64;
 
 /// Depths of leaves that are told apart: a tree over 2^17 occurrences is at most 25 deep (Fibonacci counts).
 const DEPTHS: usize = 32;
@@ -30,15 +33,15 @@ pub(super) const LANES: usize = 4;
 /// A symbol that occurs: its count, shifted left by 9, and its number.
 type Key = u32;
 
-/// The symbols that occur.
+/// The symbols that occur. `PLACES` is a power of two, so that no bound is checked, and at least two more than there are symbols.
 #[derive(Debug)]
-pub(super) struct Used {
+pub(super) struct Used<const PLACES: usize> {
     keys: [Key; PLACES],
     len: usize,
 }
 
-impl Used {
-    /// Those of `counts`, at most [`MAX_SYMBOLS`], each below 2^17.
+impl<const PLACES: usize> Used<PLACES> {
+    /// Those of `counts`, each below 2^17.
     #[inline(always)]
     pub(super) fn new(counts: &[u32]) -> Self {
         let mut keys = [0; PLACES];
@@ -48,7 +51,7 @@ impl Used {
             keys[len & (PLACES - 1)] = count << 9 | symbol;
             len += usize::from(count > 0);
         }
-        Self { keys, len: len.min(MAX_SYMBOLS) }
+        Self { keys, len: len.min(PLACES - 2) }
     }
 
     /// How many they are.
@@ -94,7 +97,11 @@ impl Used {
 ///
 /// At least two symbols must occur for the code to be complete; a single one gets length 1. `limit` is at most 15
 /// and 2^limit at least the number of symbols.
-pub(super) fn code_lengths(used: &Used, limit: u8, lengths: &mut [u8]) -> u32 {
+pub(super) fn code_lengths<const PLACES: usize>(
+    used: &Used<PLACES>,
+    limit: u8,
+    lengths: &mut [u8],
+) -> u32 {
     let mut bits = 0;
     if used.len < 3 {
         for &key in used.keys() {
@@ -107,7 +114,7 @@ pub(super) fn code_lengths(used: &Used, limit: u8, lengths: &mut [u8]) -> u32 {
     }
     let sorted = used.sorted();
     let mut rarest_first = sorted.get(..used.len).unwrap_or_default();
-    let mut leaves = count_leaves(rarest_first);
+    let mut leaves = count_leaves::<PLACES>(rarest_first);
     limit_depth(&mut leaves, usize::from(limit).min(DEPTHS - 1));
     // The rarest symbols get the longest words.
     for (depth, &leaves) in leaves.iter().enumerate().rev() {
@@ -125,7 +132,7 @@ pub(super) fn code_lengths(used: &Used, limit: u8, lengths: &mut [u8]) -> u32 {
     bits
 }
 
-impl Used {
+impl<const PLACES: usize> Used<PLACES> {
     /// The keys, the rarest symbol first, equally rare ones in their order.
     fn sorted(&self) -> [Key; PLACES] {
         let keys = self.keys();
@@ -177,7 +184,7 @@ fn sort(keys: &mut [Key]) {
 /// How many leaves the tree of minimal redundancy has at each depth. `keys` are at least two, the rarest first.
 ///
 /// Huffman's algorithm with two queues, as both leaves and inner nodes come up in ascending order (van Leeuwen, 1976).
-fn count_leaves(keys: &[Key]) -> [u32; DEPTHS] {
+fn count_leaves<const PLACES: usize>(keys: &[Key]) -> [u32; DEPTHS] {
     // What no queue holds is heavier than anything, so that neither queue's end needs a test.
     let mut leaves = [u32::MAX; PLACES];
     for (leaf, key) in leaves.iter_mut().zip(keys) {

@@ -158,6 +158,7 @@ impl<'a> Output<'a> {
         let first = end.min(self.len.saturating_add(LONG));
         let copied = match room.saturating_sub(len) {
             ..SLACK => None,
+            _ if distance >= 16 => self.copy_wide_steps(start, first),
             _ if distance >= 8 => self.copy_steps(start, first),
             _ => self.copy_pattern(start, distance, first),
         };
@@ -165,6 +166,22 @@ impl<'a> Output<'a> {
         self.copy_periods(start, distance, copied, end);
         self.len = end;
         Ok(())
+    }
+
+    /// Copies sixteen bytes at a time from `from` on to the end of what is filled, up to `end` and at most 15 bytes beyond.
+    /// `from` is sixteen bytes or more before.
+    #[inline]
+    fn copy_wide_steps(&mut self, mut from: usize, end: usize) -> Option<()> {
+        let mut to = self.len;
+        loop {
+            let bytes: [u8; 16] = *self.bytes.get(from..)?.first_chunk()?;
+            *self.bytes.get_mut(to..)?.first_chunk_mut()? = bytes;
+            from = from.saturating_add(16);
+            to = to.saturating_add(16);
+            if to >= end {
+                return Some(());
+            }
+        }
     }
 
     /// Copies eight bytes at a time, two times a round, from `from` on to the end of what is filled, up to `end` and at

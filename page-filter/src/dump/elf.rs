@@ -9,7 +9,7 @@ use vmcore_format::{Class, PageSize, PhysAddr, WriteAt, sort_by_key};
 use super::chunk::{Chunk, Encoded, EncodedPage};
 use super::eraseinfo::{EraseInfo, copy};
 use super::extent::Extent;
-use super::kdump::sync;
+use super::stable::{HeadersFirst, sync};
 use super::workspace::{DATA_RECORD, TABLES_RECORD};
 use super::{Buffer, Error, Source};
 use crate::bits;
@@ -137,8 +137,8 @@ const RECENT: u64 = 1024;
 /// Writes an ELF core: headers, notes, and from the next page boundary on the pages.
 ///
 /// All headers come before the pages, which come in the order of the file: what is past the end of a file that was cut off is
-/// lost, and nothing else. A file is marked as incomplete from its first byte on, and is brought to stable storage before
-/// the first page, and again before the mark is cleared. A stream gets each byte once: its `e_flags` come last.
+/// lost, and nothing else. A file is marked as incomplete from its first byte on, and is brought to stable storage
+/// [early](HeadersFirst), and again before the mark is cleared. A stream gets each byte once: its `e_flags` come last.
 #[derive(Debug)]
 pub(super) struct ElfWriter<'a> {
     header: Header,
@@ -152,6 +152,7 @@ pub(super) struct ElfWriter<'a> {
     tables: Buffer<'a>,
     data: Buffer<'a>,
     is_stream: bool,
+    headers_first: HeadersFirst,
     /// Pages put, and which of the last places have one: bit `place % RECENT`.
     saved: u64,
     recent: [u64; 16],
@@ -199,6 +200,7 @@ impl<'a> ElfWriter<'a> {
             tables,
             data,
             is_stream,
+            headers_first: HeadersFirst::new(out),
             saved: 0,
             recent: [0; 16],
             noted: 0,
@@ -236,7 +238,7 @@ impl<'a> ElfWriter<'a> {
     pub(super) fn begin_pages(&mut self, out: &mut dyn WriteAt) -> Result<(), Error> {
         self.tables.zeros(self.next_header, self.headers_end, out)?;
         self.tables.flush(out)?;
-        if self.is_stream { Ok(()) } else { sync(out) }
+        self.headers_first.keep(0, out)
     }
 
     /// Writes the pages of a chunk, and zeros for what is left out before them.
@@ -268,7 +270,7 @@ impl<'a> ElfWriter<'a> {
             due = due.saturating_add(self.page_size.len());
         }
         self.append(rest, &mut due, out)?;
-        Ok(())
+        self.headers_first.keep(self.data.written(), out)
     }
 
     /// Appends the first `due` of `bytes` to the pages; the others.

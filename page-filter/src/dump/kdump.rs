@@ -10,6 +10,7 @@ use vmcore_format::{Field, Pfn, WriteAt};
 use super::chunk::{Chunk, Encoded, EncodedPage};
 use super::duplicates::Duplicates;
 use super::eraseinfo::{EraseInfo, copy};
+use super::stable::{HeadersFirst, sync};
 use super::workspace::{DATA_RECORD, TABLES_RECORD};
 use super::{Buffer, Error, Frames, Options, Source};
 use crate::Level;
@@ -30,7 +31,7 @@ pub(super) struct InFile {
 /// What a reader needs comes first: headers, notes and bitmaps (of a file in little memory the second one comes slice by
 /// slice), then the room of the descriptors, zero: a page whose descriptor is zero is lost. From then on each descriptor is
 /// written after the data that it points at. A file is marked as incomplete from its first byte on, and is brought to stable
-/// storage before the first page, and again before the mark is cleared. A stream gets each byte once: its `status` comes last.
+/// storage [early](HeadersFirst), and again before the mark is cleared. A stream gets each byte once: its `status` comes last.
 #[derive(Debug)]
 pub(super) struct KdumpWriter<'a> {
     header: DiskDumpHeader,
@@ -48,6 +49,7 @@ pub(super) struct KdumpWriter<'a> {
     tables: Buffer<'a>,
     data: Buffer<'a>,
     is_stream: bool,
+    headers_first: HeadersFirst,
     /// Whether all that stands before the pages is written.
     has_pages: bool,
     in_file: InFile,
@@ -93,6 +95,7 @@ impl<'a> KdumpWriter<'a> {
             tables,
             data,
             is_stream,
+            headers_first: HeadersFirst::new(out),
             has_pages: false,
             in_file: InFile::default(),
         };
@@ -124,9 +127,7 @@ impl<'a> KdumpWriter<'a> {
             self.tables.zeros(self.next_desc, end, out)?;
         }
         self.tables.flush(out)?;
-        if !self.is_stream {
-            sync(out)?;
-        }
+        self.headers_first.keep(0, out)?;
         self.has_pages = true;
         if level.contains(Level::ZERO) && here > 0 {
             self.zero_page = self.next_data;
@@ -209,7 +210,7 @@ impl<'a> KdumpWriter<'a> {
             self.describe(&PageDesc { offset, size, flags, page_flags: 0 }, out)?;
         }
         self.append(rest, due, out)?;
-        Ok(())
+        self.headers_first.keep(self.data.written(), out)
     }
 
     /// Appends the first `len` of `bytes` to the data; the others.
@@ -355,11 +356,6 @@ impl<'a> KdumpWriter<'a> {
         let end = erased.write(&mut self.tables, end, out)?;
         self.tables.zeros(end, self.geometry.bitmap_1(), out)
     }
-}
-
-/// Brings everything written so far to stable storage.
-pub(super) fn sync(out: &mut dyn WriteAt) -> Result<(), Error> {
-    out.sync().map_err(|code| Error::Io { code })
 }
 
 fn headers(

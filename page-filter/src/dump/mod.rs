@@ -21,9 +21,11 @@
 //!   page frame, the second bitmap comes with the pages; those that it does not reach yet look as if they had been left out.
 //! * A descriptor is written after the data that it points at. The pages of an ELF core are written in the order of the file: those
 //!   past its end are lost. (A block device has no such end: of an ELF core there only the mark tells.)
-//! * A file is marked as incomplete from its first byte on. It is brought to stable storage ([`sync`]) before the first page, and
-//!   again when all is written; then the mark is cleared, and brought to storage. Between these, storage may keep later writes
-//!   and lose earlier ones when the power fails: a page of such a file, which is marked, may then read as zeros or not decode.
+//! * A file is marked as incomplete from its first byte on. It is brought to stable storage ([`sync`]) once 128 MiB of pages are
+//!   written (before the first page where old bytes would [show through](vmcore_format::WriteAt::starts_as_zeros): they may be
+//!   another dump's), and again when all is written; only then the mark is cleared, and that is brought to storage as well. Where
+//!   the power fails before the first time there may be no dump, or parts of it, marked. Between the two, storage may keep later
+//!   writes and lose earlier ones: a page of such a file, which is marked, may then read as zeros or not decode.
 //! * A stream gets each byte once; its mark comes last (`status`, `e_flags`), and a flattened stream without its end record is
 //!   incomplete.
 //!
@@ -34,6 +36,7 @@ mod options;
 mod window;
 
 mod buffer;
+mod stable;
 mod duplicates;
 mod chunk;
 mod encode;

@@ -337,14 +337,15 @@ impl Sparse {
         from: u64,
         looks: &mut u64,
     ) -> Option<u64> {
-        const AT_ONCE: u64 = 64;
+        /// The table takes 1 MiB on a machine with five levels of page tables: a read for each page of it.
+        const AT_ONCE: u64 = 512;
         let roots = self.sections.checked_div(self.per_root?)?.max(1);
         let word = long_len(self.layout);
         let mut at = from;
         while at < roots {
             *looks = looks.checked_sub(1)?;
             let count = AT_ONCE.min(roots.saturating_sub(at));
-            let mut bytes = [0; 512];
+            let mut bytes = [0; 4096];
             let bytes = bytes.get_mut(..usize::try_from(count).ok()?.checked_mul(word)?)?;
             let start = self.table.checked_add(at.checked_mul(u64::try_from(word).ok()?)?)?;
             // A table that cannot be read names no section.

@@ -14,7 +14,7 @@ use super::code_words::{CodeWord, assign};
 use super::symbols::{EXTRA_BITS, LITERALS, SYMBOLS, Token};
 use super::tokens::{COUNTS, Counts};
 use crate::codec::bit_writer::BitWriter;
-use crate::codec::code_lengths::{Used, code_lengths};
+use crate::codec::code_lengths::{FEW_PLACES, PLACES, Used, code_lengths};
 
 /// The words of the symbols of both alphabets.
 #[repr(C)]
@@ -70,8 +70,8 @@ pub(super) fn encode(
     let fixed: u32 = counts.iter().zip(FIXED).map(|(&count, bits)| count * u32::from(bits)).sum();
     let mut lengths = [0; SYMBOLS];
     let (literal_lengths, distance_lengths) = lengths.split_at_mut(LITERALS);
-    let (literals, literal_bits) = fit(&counts[..LITERALS], literal_lengths);
-    let (distances, distance_bits) = fit(&counts[LITERALS..SYMBOLS], distance_lengths);
+    let (literals, literal_bits) = fit::<PLACES>(&counts[..LITERALS], literal_lengths);
+    let (distances, distance_bits) = fit::<FEW_PLACES>(&counts[LITERALS..SYMBOLS], distance_lengths);
     let header = CodeHeader::new(&lengths);
     let dynamic = header.bits + literal_bits + distance_bits;
     let coded = (3 + extra_bits + fixed.min(dynamic)).div_ceil(8) as usize;
@@ -103,7 +103,7 @@ pub(super) fn encode(
 
 /// Makes the lengths, all 0 before, those that fit the counts best; returns the symbols that have words and the
 /// number of bits of all occurrences.
-fn fit(counts: &[u32], lengths: &mut [u8]) -> (Used, u32) {
+fn fit<const PLACES: usize>(counts: &[u32], lengths: &mut [u8]) -> (Used<PLACES>, u32) {
     let used = Used::new(counts);
     let bits = code_lengths(&used, 15, lengths);
     if used.len() >= 2 {

@@ -9,7 +9,7 @@
 use super::code_words::{CodeWord, assign};
 use super::symbols::{LITERALS, SYMBOLS};
 use crate::codec::bit_writer::BitWriter;
-use crate::codec::code_lengths::{Used, code_lengths};
+use crate::codec::code_lengths::{FEW_PLACES, Used, code_lengths};
 
 /// Symbols of code lengths: 0 to 15, and three kinds of runs.
 const KINDS: usize = 19;
@@ -33,7 +33,7 @@ pub(super) struct CodeHeader {
     distances: usize,
     /// How many entries of `ORDER` are stored.
     stored: usize,
-    kinds: Used,
+    kinds: Used<FEW_PLACES>,
     kind_lengths: [u8; KINDS],
     /// The size of the whole header, in bits.
     pub(super) bits: u32,

@@ -29,7 +29,12 @@ impl CodeWord {
 /// Gives each symbol of `used` its word; its length is in `lengths`, the number of its extra bits in `extra_bits`.
 /// Returns the most bits that one of them takes with its extra bits.
 #[inline(always)]
-pub(super) fn assign(used: &Used, lengths: &[u8], extra_bits: &[u8], words: &mut [CodeWord]) -> u32 {
+pub(super) fn assign<const PLACES: usize>(
+    used: &Used<PLACES>,
+    lengths: &[u8],
+    extra_bits: &[u8],
+    words: &mut [CodeWord],
+) -> u32 {
     let mut next = [[0u32; LANES]; 16];
     let length_of = |symbol| lengths.get(symbol).map_or(0, |length| length & 15);
     used.for_each_symbol_in_lanes(|symbol, lane| next[usize::from(length_of(symbol))][lane] += 1);

@@ -64,6 +64,12 @@ impl<'a> BackwardBits<'a> {
         ((self.word << (self.used & 63)) >> 1 >> (63 - (count & 63))) as u32
     }
 
+    /// As [`peek`](Self::peek) for at least one bit: the first 64 − `others` of them.
+    #[inline]
+    pub(super) fn peek_all_but(&self, others: u32) -> usize {
+        ((self.word << (self.used & 63)) >> (others & 63)) as usize
+    }
+
     #[inline]
     pub(super) fn skip(&mut self, count: u32) {
         self.used += count;

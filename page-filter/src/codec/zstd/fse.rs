@@ -50,7 +50,7 @@ pub(super) const fn symbols_of_states(distribution: &Distribution) -> [u8; MAX_S
 }
 
 /// As [`symbols_of_states`], but faster where no symbol has less than one state.
-fn spread(distribution: &Distribution) -> [u8; MAX_STATES] {
+pub(super) fn spread(distribution: &Distribution) -> [u8; MAX_STATES] {
     if distribution.shares.iter().any(|&share| share < 0) {
         return symbols_of_states(distribution);
     }

@@ -9,7 +9,7 @@
 
 use super::bit_reader::BackwardBits;
 use super::distribution::{Distribution, SYMBOLS};
-use super::fse::{MAX_STATES, symbols_of_states};
+use super::fse::{MAX_STATES, spread, symbols_of_states};
 
 /// What a state decodes to and where it goes.
 #[derive(Debug, Clone, Copy, Default)]
@@ -19,10 +19,12 @@ pub(super) struct Cell {
     pub(super) extra_bits: u8,
     /// How many bits to read and add to the baseline for the next state, above the 12 bits of the baseline.
     next: u16,
+    /// The least value that the symbol stands for.
+    pub(super) least: u32,
 }
 
 impl Cell {
-    const EMPTY: Self = Self { symbol: 0, extra_bits: 0, next: 0 };
+    const EMPTY: Self = Self { symbol: 0, extra_bits: 0, next: 0, least: 0 };
 
     /// Reads the state after this one.
     #[inline]
@@ -51,16 +53,19 @@ impl<const CELLS: usize> DecodeTable<CELLS> {
     /// of each symbol.
     pub(super) const fn of(distribution: &Distribution, codes: &[(u32, u8)]) -> Self {
         let mut table = Self { cells: [Cell::EMPTY; CELLS], log: 0, known: false };
-        table.build(distribution, codes);
+        table.fill(distribution, &symbols_of_states(distribution), codes);
         table
     }
 
     /// Makes this the table of `distribution`, as [`of`](Self::of) does.
-    pub(super) const fn build(&mut self, distribution: &Distribution, codes: &[(u32, u8)]) {
+    pub(super) fn build(&mut self, distribution: &Distribution, codes: &[(u32, u8)]) {
+        self.fill(distribution, &spread(distribution), codes);
+    }
+
+    const fn fill(&mut self, distribution: &Distribution, symbols: &[u8; MAX_STATES], codes: &[(u32, u8)]) {
         let most = CELLS.ilog2();
         self.log = if distribution.log < most { distribution.log } else { most };
         self.known = true;
-        let symbols = symbols_of_states(distribution);
         // The next of each symbol's states, counted from its number of states.
         let mut numbers = [0u16; SYMBOLS];
         let mut symbol = 0;
@@ -76,16 +81,16 @@ impl<const CELLS: usize> DecodeTable<CELLS> {
             numbers[place] = number + 1;
             let bits = self.log.saturating_sub(number.ilog2());
             let baseline = ((number as u32) << bits).wrapping_sub(1 << self.log) as u16;
-            let extra_bits = if place < codes.len() { codes[place].1 } else { 0 };
+            let (least, extra_bits) = if place < codes.len() { codes[place] } else { (0, 0) };
             self.cells[state & (CELLS - 1)] =
-                Cell { symbol, extra_bits, next: (bits as u16) << 12 | baseline & 0xfff };
+                Cell { symbol, extra_bits, next: (bits as u16) << 12 | baseline & 0xfff, least };
             state += 1;
         }
     }
 
-    /// Makes this the table that always decodes to `symbol`, which has `extra_bits`.
-    pub(super) fn build_single(&mut self, symbol: u8, extra_bits: u8) {
-        self.cells[0] = Cell { symbol, extra_bits, next: 0 };
+    /// Makes this the table that always decodes to `symbol`, with its least value and the number of its extra bits.
+    pub(super) fn build_single(&mut self, symbol: u8, (least, extra_bits): (u32, u8)) {
+        self.cells[0] = Cell { symbol, extra_bits, next: 0, least };
         self.log = 0;
         self.known = true;
     }

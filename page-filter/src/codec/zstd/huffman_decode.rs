@@ -7,6 +7,8 @@
               to the table's length; an index of cells is read with at most MAX_BITS bits"
 )]
 
+use core::mem;
+
 use super::bit_reader::BackwardBits;
 use super::distribution::Distribution;
 use super::fse_decode::DecodeTable;
@@ -22,11 +24,8 @@ const TURN: usize = 5;
 /// The greatest accuracy of the code of weights.
 const MAX_WEIGHTS_LOG: u32 = 6;
 
-#[derive(Debug, Clone, Copy, Default)]
-struct Cell {
-    symbol: u8,
-    bits: u8,
-}
+/// A symbol, and above it the length of its word in bits.
+type Cell = u16;
 
 /// A table to decode with.
 #[derive(Debug)]
@@ -40,7 +39,7 @@ pub(super) struct HuffmanTable {
 
 impl Default for HuffmanTable {
     fn default() -> Self {
-        let cells = [Cell::default(); 1 << MAX_BITS];
+        let cells = [0; 1 << MAX_BITS];
         Self { cells, log: 0, known: false, weights_table: DecodeTable::default() }
     }
 }
@@ -99,40 +98,57 @@ impl HuffmanTable {
     /// Makes the table of `count` weights, at most 255, and of the last one, which they imply.
     fn build(&mut self, weights: &mut [u8; 256], count: usize) -> Result<(), DecodeError> {
         let given = weights.get(..count).ok_or(DecodeError::Corrupt)?;
-        if given.iter().any(|&weight| u32::from(weight) > MAX_BITS) {
-            return Err(DecodeError::Corrupt);
-        }
-        let cells_of = |weight: u8| if weight == 0 { 0 } else { 1usize << (weight - 1) };
-        let sum: usize = given.iter().map(|&weight| cells_of(weight)).sum();
-        let log = sum.checked_ilog2().ok_or(DecodeError::Corrupt)? + 1;
+        let mut counts = count_weights(given);
+        let cells_of = |weight: usize| (1 << weight) >> 1;
+        let sum: usize = counts.iter().enumerate().map(|(weight, &count)| count * cells_of(weight)).sum();
+        let too_heavy = counts.iter().skip(MAX_BITS as usize + 1).any(|&count| count > 0);
+        let log = sum.checked_ilog2().filter(|_| !too_heavy).ok_or(DecodeError::Corrupt)? + 1;
         let missing = (1 << log) - sum;
         if log > MAX_BITS || !missing.is_power_of_two() {
             return Err(DecodeError::Corrupt);
         }
-        weights[count & 255] = (missing | 1).ilog2() as u8 + 1;
-        let weights = weights.get(..=count).ok_or(DecodeError::Corrupt)?;
+        let last = (missing | 1).ilog2() as u8 + 1;
+        weights[count & 255] = last;
+        counts[usize::from(last & 15)] += 1;
         // The longest words have weight 1.
-        if !weights.contains(&1) {
+        if counts[1] == 0 {
             return Err(DecodeError::Corrupt);
         }
+        let weights = weights.get(..=count).ok_or(DecodeError::Corrupt)?;
+        self.fill(weights, &counts, log)
+    }
 
-        // The symbols of the least weight, that is of the longest words, come first.
-        let mut counts = [0usize; 16];
-        for &weight in weights {
-            counts[usize::from(weight & 15)] += 1;
+    /// Fills the cells: the symbols of the least weight, that is of the longest words, come first.
+    fn fill(&mut self, weights: &[u8], counts: &[usize; 16], log: u32) -> Result<(), DecodeError> {
+        let mut next = [0; 16];
+        for weight in 1..16 {
+            next[weight] = next[weight - 1] + counts[weight - 1];
         }
-        let mut next = [0usize; 16];
-        for weight in 1..=MAX_BITS as u8 {
-            let place = usize::from(weight);
-            next[place + 1] = next[place] + counts[place] * cells_of(weight);
+        let mut order = [0u8; 256];
+        for (&weight, symbol) in weights.iter().zip(0..) {
+            let place = &mut next[usize::from(weight & 15)];
+            order[*place & 255] = symbol;
+            *place += 1;
         }
-        for (symbol, &weight) in weights.iter().enumerate().filter(|&(_, &weight)| weight > 0) {
-            let start = next[usize::from(weight & 15)];
-            let end = start + cells_of(weight);
-            let bits = log as u8 + 1 - weight;
-            let cells = self.cells.get_mut(start..end).ok_or(DecodeError::Corrupt)?;
-            cells.fill(Cell { symbol: symbol as u8, bits });
-            next[usize::from(weight & 15)] = end;
+        let mut symbols = order.get(counts[0]..weights.len()).ok_or(DecodeError::Corrupt)?;
+        let mut cells = &mut self.cells[..];
+        for (weight, &count) in (1..=MAX_BITS).zip(&counts[1..]) {
+            let each = 1usize << (weight - 1);
+            let (now, later) = symbols.split_at_checked(count).ok_or(DecodeError::Corrupt)?;
+            let split = mem::take(&mut cells).split_at_mut_checked(count * each);
+            let (room, rest) = split.ok_or(DecodeError::Corrupt)?;
+            let bits = ((log + 1 - weight.min(log + 1)) as Cell) << 8;
+            // Few cells are filled faster if their number is fixed.
+            match each {
+                1 => fill_each::<1>(room, now, bits),
+                2 => fill_each::<2>(room, now, bits),
+                4 => fill_each::<4>(room, now, bits),
+                8 => fill_each::<8>(room, now, bits),
+                _ => room.chunks_exact_mut(each).zip(now).for_each(|(cells, &symbol)| {
+                    cells.as_chunks_mut().0.iter_mut().for_each(|some| *some = [bits | Cell::from(symbol); 16]);
+                }),
+            }
+            (symbols, cells) = (later, rest);
         }
         self.log = log;
         self.known = true;
@@ -194,8 +210,31 @@ impl HuffmanTable {
 
     #[inline]
     fn symbol(&self, bits: &mut BackwardBits<'_>) -> u8 {
-        let cell = self.cells[bits.peek(self.log) as usize & ((1 << MAX_BITS) - 1)];
-        bits.skip(u32::from(cell.bits));
-        cell.symbol
+        // A table has words of at least one bit.
+        let cell = self.cells[bits.peek_all_but(64 - self.log) & ((1 << MAX_BITS) - 1)];
+        bits.skip(u32::from(cell >> 8));
+        cell as u8
     }
+}
+
+/// How many symbols have each weight.
+fn count_weights(weights: &[u8]) -> [usize; 16] {
+    // Neighbours often have the same weight, and one count would wait for the other.
+    let mut lanes = [[0u16; 16]; 4];
+    let (fours, rest) = weights.as_chunks::<4>();
+    for four in fours {
+        for (lane, &weight) in lanes.iter_mut().zip(four) {
+            lane[usize::from(weight & 15)] += 1;
+        }
+    }
+    for &weight in rest {
+        lanes[0][usize::from(weight & 15)] += 1;
+    }
+    core::array::from_fn(|weight| lanes.iter().map(|lane| usize::from(lane[weight])).sum())
+}
+
+/// Fills `EACH` cells for each symbol, whose words have `bits`.
+fn fill_each<const EACH: usize>(cells: &mut [Cell], symbols: &[u8], bits: Cell) {
+    let (cells, _) = cells.as_chunks_mut::<EACH>();
+    cells.iter_mut().zip(symbols).for_each(|(cells, &symbol)| *cells = [bits | Cell::from(symbol); EACH]);
 }

@@ -12,7 +12,7 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 use super::distribution::{Distribution, MIN_LOG, SYMBOLS};
 use super::fse::EncodeTable;
 use crate::codec::bit_writer::BitWriter;
-use crate::codec::code_lengths::{Used, code_lengths};
+use crate::codec::code_lengths::{PLACES, Used, code_lengths};
 
 /// The longest code word, in bits.
 const MAX_BITS: u8 = 11;
@@ -40,7 +40,7 @@ impl HuffmanCode {
         for &literal in literals {
             self.counts[usize::from(literal)] += 1;
         }
-        let used = Used::new(&self.counts);
+        let used = Used::<PLACES>::new(&self.counts);
         if used.len() < 2 {
             return None;
         }
@@ -71,7 +71,7 @@ impl HuffmanCode {
 
     /// Gives each symbol its word: the longest words are the lowest numbers, equally long ones are in the
     /// symbols' order.
-    fn assign(&mut self, used: &Used, of_length: &[u16; 16]) {
+    fn assign(&mut self, used: &Used<PLACES>, of_length: &[u16; 16]) {
         let mut next = [0u16; 16];
         let mut word = 0;
         for (next, &count) in next.iter_mut().zip(of_length).skip(1).rev() {

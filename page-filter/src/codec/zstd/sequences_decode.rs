@@ -80,8 +80,8 @@ fn read_table<const CELLS: usize>(
         0 => table.copy(predefined),
         1 => {
             let code = src.byte()?;
-            let &(_, extra_bits) = kind.codes.get(usize::from(code)).ok_or(DecodeError::Corrupt)?;
-            table.build_single(code, extra_bits);
+            let &value = kind.codes.get(usize::from(code)).ok_or(DecodeError::Corrupt)?;
+            table.build_single(code, value);
         }
         2 => {
             let (distribution, taken) = Distribution::read(src.rest(), kind.codes(), kind.max_log)?;
@@ -114,12 +114,12 @@ fn sequences(
         let extra_bits = [offset_cell, match_cell, literal_cell].map(|cell| u32::from(cell.extra_bits));
         let many = extra_bits.iter().sum::<u32>() > 30;
         bits.refill();
-        let offset_value = value(&OFFSETS, offset_cell, &mut bits);
+        let offset_value = value(offset_cell, &mut bits);
         if many {
             bits.refill();
         }
-        let length = value(&MATCH_LENGTHS, match_cell, &mut bits);
-        let literals = value(&LITERAL_LENGTHS, literal_cell, &mut bits);
+        let length = value(match_cell, &mut bits);
+        let literals = value(literal_cell, &mut bits);
         if many {
             bits.refill();
         }
@@ -136,9 +136,8 @@ fn sequences(
 
 /// The value that `cell` stands for and the bits after it: below 2^32 for every code there is.
 #[inline]
-fn value(kind: &Kind, cell: Cell, bits: &mut BackwardBits<'_>) -> u32 {
-    let least = kind.codes.get(usize::from(cell.symbol)).map_or(0, |&(least, _)| least);
-    least.wrapping_add(bits.read(u32::from(cell.extra_bits)))
+fn value(cell: Cell, bits: &mut BackwardBits<'_>) -> u32 {
+    cell.least.wrapping_add(bits.read(u32::from(cell.extra_bits)))
 }
 
 /// The page while its front grows towards the literals at its end.

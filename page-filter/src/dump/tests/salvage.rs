@@ -20,12 +20,18 @@ struct Log {
     writes: Vec<(u64, Vec<u8>)>,
     /// The number of writes before each call of `sync`.
     syncs: Vec<usize>,
+    /// Whether there was nothing before.
+    is_new: bool,
 }
 
 impl WriteAt for Log {
     fn write_at(&mut self, offset: u64, bytes: &[u8]) -> Result<(), i32> {
         self.writes.push((offset, bytes.to_vec()));
         Ok(())
+    }
+
+    fn starts_as_zeros(&self) -> bool {
+        self.is_new
     }
 
     fn sync(&mut self) -> Result<(), i32> {
@@ -223,6 +229,28 @@ fn every_prefix_of_the_writes_is_no_dump_yet_or_an_incomplete_one() {
         assert_eq!(before[0], 0);
         assert!(!knows_lost || log.writes[log.syncs[0]].0 > *before.iter().max().unwrap());
         assert!(log.writes.len() > 5, "{format:?} {}", log.writes.len());
+    }
+}
+
+#[test]
+fn a_small_dump_in_a_new_file_waits_for_storage_at_its_end_alone() {
+    for (format, compression, level, least) in CASES {
+        let (machine, end) = few();
+        let options = Options { compression, ..options(level, format) };
+        let mut log = Log { is_new: true, ..Log::default() };
+        dump_to(&machine, end, options, least, &mut log);
+        assert_eq!(log.syncs, [log.writes.len() - 1, log.writes.len()]);
+        // What is in the file before may be pages and no header, and is no dump then.
+        let (mut headless, mut file) = (Bytes::default(), Bytes::default());
+        for (offset, bytes) in &log.writes[..log.syncs[0]] {
+            file.write_at(*offset, bytes).unwrap();
+            if *offset > 0 {
+                headless.write_at(*offset, bytes).unwrap();
+            }
+            assert!(read_all(&&headless.0[..], &machine, end, (format, level)).is_none(), "{format:?}");
+        }
+        let found = read_all(&&file.0[..], &machine, end, (format, level)).unwrap();
+        assert!(found.incomplete && found.right == kept(&machine, format, level));
     }
 }
 
