@@ -134,7 +134,8 @@ mod tests {
             assert_eq!(kcap_burst_due(null(), &raw mut burst.first, null_mut()), KCAP_ERR_NULL);
             assert_eq!(kcap_burst_due(&raw const burst, null_mut(), null_mut()), KCAP_ERR_NULL);
             assert_eq!(kcap_burst_ends(&raw mut burst, 0, null_mut(), null_mut()), KCAP_ERR_NULL);
-            assert_eq!(kcap_burst_ends(null_mut(), 0, &raw mut { 0 }, null_mut()), KCAP_ERR_NULL);
+            let mut ends = 0;
+            assert_eq!(kcap_burst_ends(null_mut(), 0, &raw mut ends, null_mut()), KCAP_ERR_NULL);
         }
     }
 }
