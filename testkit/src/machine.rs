@@ -66,6 +66,8 @@ pub struct Builder {
     pub(crate) five_levels: bool,
     pub(crate) kaslr: u64,
     pub(crate) text_phys: u64,
+    pub(crate) text_len: u64,
+    pub(crate) compact: bool,
     pub(crate) linear_base: u64,
     pub(crate) sme_mask: u64,
     pub(crate) memory_failure: bool,
@@ -101,6 +103,8 @@ impl Builder {
             five_levels: false,
             kaslr: 0,
             text_phys: 2 * mib,
+            text_len: 0x4_0000,
+            compact: false,
             linear_base: match arch {
                 Arch::X86_64 => 0xffff_8880_0000_0000,
                 Arch::I386 | Arch::Ppc => 0xc000_0000,
@@ -184,6 +188,15 @@ impl Builder {
         self
     }
 
+    /// As few pages as a machine of two sections can do with: a kernel's image of `text_len` bytes (a multiple of the page size;
+    /// default 256 KiB, which has room for a log), hardly more page tables than are filled in.
+    #[must_use]
+    pub fn compact(mut self, text_len: u64) -> Self {
+        self.text_len = text_len;
+        self.compact = true;
+        self
+    }
+
     /// x86_64: the encryption bit, set in every page table entry.
     #[must_use]
     pub fn sme_mask(mut self, mask: u64) -> Self {
@@ -250,7 +263,7 @@ impl Builder {
             log_text: None,
             spec: self,
         };
-        for pfn in 0..Machine::TEXT_LEN / m.spec.page_size {
+        for pfn in 0..m.text_len() / m.spec.page_size {
             m.place(m.spec.text_phys / m.spec.page_size + pfn, Use::Text);
         }
         m.symbol_at("_stext", 0x1000);
@@ -291,19 +304,30 @@ pub struct Machine {
 }
 
 impl Machine {
-    const TEXT_LEN: u64 = 0x4_0000;
-
     /// An x86_64 machine: RAM below and above a hole, partial last pages, vmemmap in 2 MiB pages, four levels.
     #[must_use]
     pub fn x86_64(era: Era) -> Builder {
         let mib = 1 << 20;
-        // Miri looks at a page for about as long as a processor at a thousand.
-        let (below, above) = if cfg!(miri) { (10 * mib, mib) } else { (28 * mib, 12 * mib) };
+        if cfg!(miri) {
+            return Self::interpreted(era);
+        }
         Builder::new(Arch::X86_64, era).ranges(&[
             (0x1000, 0x9_fc00),
-            (mib, below),
-            (4 << 30, (4 << 30) + above - 0x400),
+            (mib, 28 * mib),
+            (4 << 30, (4 << 30) + 12 * mib - 0x400),
         ])
+    }
+
+    /// The same in a hundred pages, vmemmap in 4 KiB pages: Miri takes for a page what a processor takes for thousands.
+    fn interpreted(era: Era) -> Builder {
+        let second_section = 128 << 20;
+        let model = MemModel::Vmemmap { huge: false, optimised: false };
+        let ranges = [(0x1000, 0x1_8c00), (0x20_0000, 0x24_0000), (second_section, second_section + 0x8c00)];
+        Builder::new(Arch::X86_64, era)
+            .model(model)
+            .compact(0x1_0000)
+            .ranges(&ranges)
+            .place(4, Use::Free { order: 2 })
     }
 
     /// A machine of any architecture: 24 MiB from address 0, its usual page size and memory model.
@@ -462,7 +486,7 @@ impl Machine {
     /// The size of the kernel's image, in bytes.
     #[must_use]
     pub fn text_len(&self) -> u64 {
-        Self::TEXT_LEN
+        self.spec.text_len
     }
 
     /// The virtual address of the struct page of `pfn`, where the kernel has one.

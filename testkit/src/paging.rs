@@ -22,7 +22,8 @@ impl Tables {
         }
         assert_eq!(m.spec.page_size, 0x1000, "x86_64 has 4 KiB pages");
         let root = m.symbol_at("init_top_pgt", 0x1000);
-        let count = 24 + 4 * m.mem_map.sections() + m.spec.ranges.len() as u64 * 6;
+        let (ranges, sections) = (m.spec.ranges.len() as u64, m.mem_map.sections());
+        let count = if m.spec.compact { 8 + 2 * sections } else { 24 + 4 * sections + 6 * ranges };
         let mut pool: Vec<u64> = (0..count).map(|_| m.alloc(1, 1, Use::Table)).collect();
         // A walk that assumes neighbouring tables must fail.
         pool.reverse();

@@ -216,12 +216,13 @@ pub(crate) fn pattern(pfn: u64, used: Use, page_size: usize) -> Vec<u8> {
     if zero {
         return vec![0; page_size];
     }
-    let words =
-        |words: &mut dyn Iterator<Item = u64>| -> Vec<u8> { words.flat_map(u64::to_be_bytes).collect() };
+    // Not byte by byte, nor a page at a time: that would be slow where every step is interpreted.
+    let mut bytes = Vec::with_capacity(page_size);
     if pfn % 16 == 5 {
         let mut random = Random::new(pfn);
-        return words(&mut (0..page_size / 8).map(|_| random.number()));
+        (0..page_size / 8).for_each(|_| bytes.extend_from_slice(&random.number().to_be_bytes()));
+        return bytes;
     }
-    // A page at a time would be slow where every step is interpreted.
-    words(&mut (0..64).map(|i| 0x6b63_0000_0000_0000 | pfn << 12 | i)).repeat(page_size / 512)
+    (0..64).for_each(|i| bytes.extend_from_slice(&(0x6b63_0000_0000_0000 | pfn << 12 | i).to_be_bytes()));
+    bytes.repeat(page_size / 512)
 }

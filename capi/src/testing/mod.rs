@@ -3,7 +3,7 @@
 pub(crate) mod images;
 mod setup;
 
-pub(crate) use setup::Setup;
+pub(crate) use setup::{Setup, WORK};
 
 use core::ffi::c_void;
 use core::marker::PhantomData;

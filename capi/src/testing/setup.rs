@@ -11,6 +11,9 @@ use crate::memory::{kcap_memory, kcap_memory_elf_work, kcap_memory_init_elf};
 use crate::source::{kcap_source, kcap_source_init_elf};
 use crate::status::KCAP_OK;
 
+/// A dumper's memory in bytes: Miri takes a second to fill a MiB.
+pub(crate) const WORK: usize = if cfg!(miri) { 1 << 17 } else { 1 << 20 };
+
 /// Everything that a dump of an ELF core is made of.
 pub(crate) struct Setup {
     pub(crate) core: Room<kcap_elf_core>,
@@ -67,7 +70,7 @@ impl Setup {
 
     /// A dumper at `level`, and its memory.
     pub(crate) fn dumper(&mut self, level: u32) -> (Room<kcap_dumper>, Memory) {
-        let (mut dumper, mut work) = (Room::<kcap_dumper>::new(), Memory::new(1 << 20));
+        let (mut dumper, mut work) = (Room::<kcap_dumper>::new(), Memory::new(WORK));
         let options = kcap_dump_options { level, ..sized() };
         let (at, len) = (dumper.at(), Room::<kcap_dumper>::LEN);
         let (source, kernel) = (self.source.at(), self.kernel.at());

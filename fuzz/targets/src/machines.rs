@@ -25,9 +25,10 @@ pub(crate) struct Laid {
     pub(crate) tables: Vec<u64>,
     pub(crate) info: String,
     pub(crate) loads: Vec<ProgramHeader>,
-    /// Its vmcore, and a kdump-compressed file of all of it.
+    /// Its vmcore, and kdump-compressed files of all of it: by every codec in turn, and by none, which is read sooner.
     pub(crate) elf: Vec<u8>,
     pub(crate) kdump: Vec<u8>,
+    pub(crate) raw_kdump: Vec<u8>,
 }
 
 impl Laid {
@@ -53,6 +54,8 @@ impl Laid {
         tables.retain(|pfn| pfns.contains(pfn));
         let elf = machine.elf().to_vec();
         let mut kdump = kdump_of(&machine, 0);
+        kdump.codec = Codec::Raw;
+        let raw_kdump = kdump.to_vec();
         kdump.codec = Codec::Mixed;
         let mut table = [ProgramHeader::default(); 16];
         let file = elf.as_slice();
@@ -64,6 +67,7 @@ impl Laid {
             info: machine.vmcoreinfo(),
             loads,
             kdump: kdump.to_vec(),
+            raw_kdump,
             elf,
             machine,
         }
@@ -128,10 +132,12 @@ impl PhysMemory for Memory<'_> {
     }
 }
 
-/// Three quarters of a MiB in three pieces, the last page in part: each page that is packed and unpacked costs a fuzzer time. The kernel's image
-/// takes 256 KiB of it.
+/// Three pieces of three dozen pages, the last one in part: each page that is packed and unpacked costs a fuzzer time.
 fn small(machine: Builder) -> Builder {
-    machine.ranges(&[(0x1000, 0x4_fc00), (0x20_0000, 0x26_0000), (0x27_0000, 0x27_7400)]).text_phys(0x20_0000)
+    machine
+        .compact(0x4000)
+        .ranges(&[(0x1000, 0x8c00), (0x20_0000, 0x21_c000), (0x22_8000, 0x22_a400)])
+        .text_phys(0x20_0000)
 }
 
 /// The machines that are dumped: several memory models, eras, byte orders, word and page sizes.
@@ -141,11 +147,17 @@ pub(crate) fn machines() -> &'static [Laid] {
         let x86_64 = |era, model| small(Machine::x86_64(era).model(model));
         [
             x86_64(Era::V6_1, MemModel::Flat),
-            x86_64(Era::V6_6, MemModel::Vmemmap { huge: false, optimised: false }),
+            // Struct pages and sections take 21 pages.
+            x86_64(Era::V6_6, MemModel::Vmemmap { huge: false, optimised: false }).ranges(&[
+                (0x1000, 0xcc00),
+                (0x20_0000, 0x22_c000),
+                (0x23_0000, 0x23_2400),
+            ]),
             x86_64(Era::V7_1, MemModel::Flat).five_levels().population(Population::Mix(3)),
             // Pages of 64 KiB.
             Machine::tiny(Arch::Ppc64)
-                .ranges(&[(0x1_0000, 0x5_fc00), (0x20_0000, 0x26_f400)])
+                .compact(0x1_0000)
+                .ranges(&[(0x1_0000, 0x3_fc00), (0x20_0000, 0x23_f400)])
                 .text_phys(0x20_0000)
                 .population(Population::Mix(5)),
             small(Machine::tiny(Arch::S390x)),
@@ -169,6 +181,9 @@ pub(crate) fn logs() -> &'static [Laid] {
         let generations = [Generation::Ringbuffer, Generation::Records, Generation::Flat];
         let of = |arch, generation| {
             Machine::tiny(arch)
+                .compact(0x4_0000)
+                .ranges(&[(0x1000, 0x8c00), (0x20_0000, 0x26_0000)])
+                .text_phys(0x20_0000)
                 .population(Population::Only(Use::Kernel))
                 .log(generation, LogRecord::sample(80))
         };

@@ -53,6 +53,22 @@ impl Blocks {
         }
         block.cast()
     }
+
+    /// The struct at `from`, of its own size, in one of a size of the input's choice.
+    ///
+    /// # Safety
+    ///
+    /// `from` is a struct that may grow, whose first word may be anything.
+    pub(super) unsafe fn resized<T>(&mut self, input: &mut Input<'_>, from: *const T) -> *mut T {
+        let block = self.growing::<T>(input);
+        // SAFETY: both have so many bytes; the size stays.
+        unsafe {
+            let size = block.cast::<usize>().read().min(size_of::<T>());
+            let (from, to) = (from.cast::<u8>().add(8), block.cast::<u8>().add(8));
+            to.copy_from_nonoverlapping(from, size.saturating_sub(8));
+        }
+        block
+    }
 }
 
 impl Drop for Blocks {

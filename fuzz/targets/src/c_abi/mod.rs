@@ -34,7 +34,7 @@ use blocks::Blocks;
 
 use crate::files::Patched;
 use crate::input::Input;
-use crate::machines::machines;
+use crate::machines::{logs, machines};
 
 unsafe extern "C" fn read_at(ctx: *mut c_void, offset: u64, buf: *mut u8, len: usize) -> i32 {
     // SAFETY: the table's `ctx` is the file, which outlives every object; `buf` is as long as said.
@@ -122,11 +122,14 @@ mod first_kernel;
 mod inputs;
 mod kernel;
 mod pieces;
+mod plan;
+mod tables;
 
 /// The file, then the calls.
 pub fn run(data: &[u8]) {
     let mut input = Input::new(data);
-    let laid = &machines()[input.below(machines().len())];
+    let number = input.below(machines().len() + logs().len());
+    let laid = machines().iter().chain(logs()).nth(number).expect("a number below their count");
     let how = input.u8();
     let given = input.clone().rest().to_vec();
     let base: &[u8] = match how & 3 {
@@ -166,7 +169,7 @@ pub fn run(data: &[u8]) {
 
 impl Program<'_> {
     fn call(&mut self) {
-        match self.input.u8() % 28 {
+        match self.input.u8() % 34 {
             0 => self.open_elf(),
             1 => self.open_kdump(),
             2 => self.stream(),
@@ -190,7 +193,13 @@ impl Program<'_> {
             24 => self.spans(),
             25 => self.sections(),
             26 => self.verifier(),
-            _ => self.pages_of_kdump(),
+            27 => self.pages_of_kdump(),
+            28 => self.plan(),
+            29 => self.digest(),
+            30 => self.command_line(),
+            31 => self.boot_params(),
+            32 => self.elfcorehdr(),
+            _ => self.log(),
         }
     }
 }
@@ -198,7 +207,8 @@ impl Program<'_> {
 /// A whole dump from each file by steps and by chunks, and each other call.
 pub fn seeds() -> Vec<Vec<u8>> {
     let mut seeds = Vec::new();
-    for machine in 0..3_u8 {
+    // Three that are dumped, and each architecture's first and last kind of log.
+    for machine in [0, 1, 2, 7, 9, 10, 12, 13, 15] {
         for (how, open) in [(0_u8, 0_u8), (2, 1)] {
             // Open with one input, source, memory, kernel: lengths as they should be.
             let mut seed = vec![machine, 0, how, 0, 1, open];
@@ -216,7 +226,7 @@ pub fn seeds() -> Vec<Vec<u8>> {
             hidden.extend([24, 0, 0, 0, 0, 0, 0, 0, 0, 0, 10, 255, 10, 255, 16, 0, 0, 0]);
             seeds.push(hidden);
             seeds.push(steps);
-            for call in 0..28 {
+            for call in 0..34 {
                 let mut seed = seed.clone();
                 seed.push(call);
                 seed.extend((0..50_u8).map(|at| if call & 1 == 0 { 0 } else { at.wrapping_mul(call) }));
