@@ -145,7 +145,11 @@ impl HuffmanTable {
                 4 => fill_each::<4>(room, now, bits),
                 8 => fill_each::<8>(room, now, bits),
                 _ => room.chunks_exact_mut(each).zip(now).for_each(|(cells, &symbol)| {
-                    cells.as_chunks_mut().0.iter_mut().for_each(|some| *some = [bits | Cell::from(symbol); 16]);
+                    cells
+                        .as_chunks_mut()
+                        .0
+                        .iter_mut()
+                        .for_each(|some| *some = [bits | Cell::from(symbol); 16]);
                 }),
             }
             (symbols, cells) = (later, rest);
