@@ -125,7 +125,7 @@ impl HuffmanTable {
             next[weight] = next[weight - 1] + counts[weight - 1];
         }
         let mut order = [0u8; 256];
-        for (&weight, symbol) in weights.iter().zip(0..) {
+        for (&weight, symbol) in weights.iter().zip(0..=u8::MAX) {
             let place = &mut next[usize::from(weight & 15)];
             order[*place & 255] = symbol;
             *place += 1;
