@@ -51,7 +51,7 @@ impl<'a, 'r> Words<'a, 'r> {
 
     /// The same for a few bytes, from a window where they are in one.
     fn few_bytes<const N: usize>(&mut self, base: u64, offset: u64) -> Result<[u8; N], LogError> {
-        if let Some(bytes) = base.checked_add(offset).and_then(|addr| self.from_window(addr)) {
+        if let Some(bytes) = base.checked_add(offset).and_then(|addr| self.in_window(addr)) {
             return Ok(bytes);
         }
         let mut bytes = [0; N];
@@ -60,7 +60,7 @@ impl<'a, 'r> Words<'a, 'r> {
     }
 
     /// `None` where the window cannot be read as a whole, or ends before the bytes do.
-    fn from_window<const N: usize>(&mut self, addr: u64) -> Option<[u8; N]> {
+    fn in_window<const N: usize>(&mut self, addr: u64) -> Option<[u8; N]> {
         let within = addr & u64::try_from(WINDOW.wrapping_sub(1)).ok()?;
         let start = addr.checked_sub(within)?;
         if !self.windows.iter().flatten().any(|window| window.start == start) {
