@@ -97,11 +97,7 @@ impl<const PLACES: usize> Used<PLACES> {
 ///
 /// At least two symbols must occur for the code to be complete; a single one gets length 1. `limit` is at most 15
 /// and 2^limit at least the number of symbols.
-pub(super) fn code_lengths<const PLACES: usize>(
-    used: &Used<PLACES>,
-    limit: u8,
-    lengths: &mut [u8],
-) -> u32 {
+pub(super) fn code_lengths<const PLACES: usize>(used: &Used<PLACES>, limit: u8, lengths: &mut [u8]) -> u32 {
     let mut bits = 0;
     if used.len < 3 {
         for &key in used.keys() {

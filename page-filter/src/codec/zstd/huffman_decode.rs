@@ -125,7 +125,7 @@ impl HuffmanTable {
             next[weight] = next[weight - 1] + counts[weight - 1];
         }
         let mut order = [0u8; 256];
-        for (&weight, symbol) in weights.iter().zip(0..) {
+        for (&weight, symbol) in weights.iter().zip(0..=u8::MAX) {
             let place = &mut next[usize::from(weight & 15)];
             order[*place & 255] = symbol;
             *place += 1;
@@ -145,7 +145,11 @@ impl HuffmanTable {
                 4 => fill_each::<4>(room, now, bits),
                 8 => fill_each::<8>(room, now, bits),
                 _ => room.chunks_exact_mut(each).zip(now).for_each(|(cells, &symbol)| {
-                    cells.as_chunks_mut().0.iter_mut().for_each(|some| *some = [bits | Cell::from(symbol); 16]);
+                    cells
+                        .as_chunks_mut()
+                        .0
+                        .iter_mut()
+                        .for_each(|some| *some = [bits | Cell::from(symbol); 16]);
                 }),
             }
             (symbols, cells) = (later, rest);
