@@ -40,7 +40,7 @@ cargo xtask TASK
   layers            check which crates and modules import which
   vmcore [NAME..]   crash real Debian kernels under QEMU; keep their vmcores in the user's cache folder
   load [NAME..]     load crash kernels with kcap in six machines, crash them, compare with kexec-tools and the kernel's own
-                    loader, change loaded bytes, take memory away; --full: in all 32
+                    loader, change loaded bytes, take memory away, add some; --full: in all 32
   fastboot          leave one kernel for another: how long it takes, beside a cold boot
   oracles [GROUP..] what crash, drgn, makedumpfile and others say of dumps of those vmcores
   purgatory [--write]  build the object that runs between two kernels, compare it with the committed one, check it

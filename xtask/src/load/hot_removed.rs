@@ -50,8 +50,7 @@ cat /tmp/report > /dev/vdb
 sync";
 
 /// Loads by `kexec_load`, so that the kernel keeps the elfcorehdr up to date only with --hotplug; gives the DIMM back;
-/// crashes once it is gone.
-/// The last line of `System RAM` is the DIMM, whose memory block is named by its number.
+/// crashes once it is gone. The last line of `System RAM` is the DIMM, whose memory block is named by its number.
 fn task(options: &str) -> String {
     format!(
         "\
