@@ -2864,7 +2864,7 @@ kcap_status kcap_elfcorehdr_patch(const struct kcap_elfcorehdr *header,
 /* `KEXEC_PRESERVE_CONTEXT`: the image may return. */
 #define KCAP_KEXEC_PRESERVE_CONTEXT 2
 
-/* `KEXEC_UPDATE_ELFCOREHDR`: the kernel may rewrite the elfcorehdr; x86, Linux 6.5. */
+/* `KEXEC_UPDATE_ELFCOREHDR`: the kernel may rewrite the elfcorehdr; x86, Linux 6.6. */
 #define KCAP_KEXEC_UPDATE_ELFCOREHDR 4
 
 /* `KEXEC_CRASH_HOTPLUG_SUPPORT`: the kernel may rewrite what hotplug changes; Linux 6.10. */
@@ -3061,7 +3061,7 @@ typedef struct kcap_plan_running {
   uint32_t e_machine;
   /*
    The flags of `kexec_load` that the kernel knows (`kcap_kexec_knows_flag` asks it), without the machine; 0: those of Linux
-   6.5. Of `KCAP_KEXEC_UPDATE_ELFCOREHDR` and `KCAP_KEXEC_CRASH_HOTPLUG_SUPPORT` a plan takes the newer.
+   6.6. Of `KCAP_KEXEC_UPDATE_ELFCOREHDR` and `KCAP_KEXEC_CRASH_HOTPLUG_SUPPORT` a plan takes the newer.
    */
   uint32_t known_flags;
   /* Not 0: it runs with 5-level page tables (`la57` in the flags of `/proc/cpuinfo`, and not `no5lvl`). */
@@ -3121,7 +3121,7 @@ typedef struct kcap_plan_request {
   struct kcap_span limits;
   /*
    The memory in bytes that the running kernel wants for an elfcorehdr that it keeps up to date
-   (`/sys/kernel/crash_elfcorehdr_size`, Linux 6.5): the header is then no part of the digest. 0: nobody changes it, and
+   (`/sys/kernel/crash_elfcorehdr_size`, Linux 6.6): the header is then no part of the digest. 0: nobody changes it, and
    the kernel is loaded anew when CPUs or memory come or go.
    */
   uint64_t elfcorehdr_room;

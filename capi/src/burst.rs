@@ -128,13 +128,12 @@ mod tests {
 
     #[test]
     fn null_is_refused() {
-        let mut burst = kcap_burst::default();
+        let (mut burst, mut ends) = (kcap_burst::default(), 0);
         unsafe {
             assert_eq!(kcap_burst_event(null_mut(), 0, null_mut()), KCAP_ERR_NULL);
             assert_eq!(kcap_burst_due(null(), &raw mut burst.first, null_mut()), KCAP_ERR_NULL);
             assert_eq!(kcap_burst_due(&raw const burst, null_mut(), null_mut()), KCAP_ERR_NULL);
             assert_eq!(kcap_burst_ends(&raw mut burst, 0, null_mut(), null_mut()), KCAP_ERR_NULL);
-            let mut ends = 0;
             assert_eq!(kcap_burst_ends(null_mut(), 0, &raw mut ends, null_mut()), KCAP_ERR_NULL);
         }
     }

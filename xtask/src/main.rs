@@ -42,7 +42,7 @@ cargo xtask TASK
   layers            check which crates and modules import which
   vmcore [NAME..]   crash real Debian kernels under QEMU; keep their vmcores in the user's cache folder
   load [NAME..]     load crash kernels with kcap in six machines, crash them, compare with kexec-tools and the kernel's own
-                    loader, change loaded bytes, take memory away; --full: in all 32
+                    loader, change loaded bytes, take memory away, add some; --full: in all 32
   fastboot          leave one kernel for another: how long it takes, beside a cold boot
   preflight         boot a Debian with systemd; what kcap says of who has /dev/mem open there, by hand and as a service
   drmem             add memory to a pseries guest and take it away; what its kernel then says in the device tree must be what

@@ -175,10 +175,10 @@ mod tests {
 
     /// What becomes of a load on a machine that is seen like this at each look, and how often was looked.
     fn outcome(loaded: Option<&Machine>, looks: [(&str, &[&str]); 2]) -> (Outcome, usize) {
-        let mut seen = 0;
+        let mut seen = 0_usize;
         let mut looks = looks.into_iter();
         let read = || {
-            seen += 1;
+            seen = seen.saturating_add(1);
             looks.next().map(|(iomem, states)| machine(iomem, states)).ok_or(Failure::new("a third look"))
         };
         let outcome = load_anew(loaded, read, |is_current| is_current()).unwrap();

@@ -1,6 +1,8 @@
-//! Memory that is removed after the crash kernel was loaded. Where nobody keeps the elfcorehdr up to date it still has it, and
-//! so has `/proc/vmcore`: it costs itself and nothing else, and the report names it. Where the running kernel does, nothing of
-//! it is left.
+//! Memory that is removed after the crash kernel was loaded: the elfcorehdr still has it, and so has `/proc/vmcore`. It costs
+//! itself and nothing else, and the report names it.
+//!
+//! So it is with Linux 6.12 too where it keeps the elfcorehdr up to date: it writes a new one when memory goes offline, from
+//! a memory map that the memory leaves a moment later.
 
 use std::fs;
 use std::path::Path;
@@ -47,8 +49,8 @@ echo \"kcapture: kcap ended with $?\"
 cat /tmp/report > /dev/vdb
 sync";
 
-/// Loads by `kexec_load`, so that the kernel keeps the elfcorehdr up to date only with --hotplug; gives the DIMM back; crashes once it is gone.
-/// The last line of `System RAM` is the DIMM, whose memory block is named by its number.
+/// Loads by `kexec_load`, so that the kernel keeps the elfcorehdr up to date only with --hotplug; gives the DIMM back;
+/// crashes once it is gone. The last line of `System RAM` is the DIMM, whose memory block is named by its number.
 fn task(options: &str) -> String {
     format!(
         "\
@@ -71,7 +73,6 @@ pub(super) fn check(case: &Case, programs: &Programs) -> Outcome<String> {
     let cell = Cell { newer: case.newer, levels5: false, cpus4: false, uefi: false, large: false };
     let kernel = Kernel::of(cell.kernel())?;
     let task = task(if case.newer { "--hotplug" } else { "" });
-    let vmlinux = kernel.vmlinux()?;
     let prepared =
         Prepared::with_save(kernel, &programs.of_guests, &task, SAVE, folder(case.name)?, |_| Ok(()))?;
     let mut qemu = prepared.qemu(cell);
@@ -86,14 +87,17 @@ pub(super) fn check(case: &Case, programs: &Programs) -> Outcome<String> {
     guest.wait_for(SAVED)?;
     guest.wait_for_end()?;
     drop(guest);
-    named(&fs::read(prepared.folder.join("headers"))?, &dimm, case.newer)?;
+    named(&fs::read(prepared.folder.join("headers"))?, &dimm)?;
     let dump = saved(&prepared.folder, &programs.own)?;
+    let removed = format!("\n        the report names frames {} to {}", dimm.0, dimm.1);
     if case.newer {
+        // crash (8.0.2) opens no dump of this kernel.
         run(command(&[&programs.own]).arg("verify").arg(&dump).stdout(Stdio::null()))?;
-        return Ok(format!("\n        frames {} to {} are in no table", dimm.0, dimm.1));
+        return Ok(removed);
     }
+    let vmlinux = prepared.kernel.vmlinux()?;
     let seen = crash_sees(&vmlinux, cell, &dump, &prepared.folder.join("questions"))?;
-    Ok(format!("\n        the report names frames {} to {}; {seen}", dimm.0, dimm.1))
+    Ok(format!("{removed}; {seen}"))
 }
 
 /// `kcapture: dimm 100000000-107ffffff : System RAM`, as page frames in the report's words.
@@ -103,9 +107,8 @@ fn frames(line: &str) -> Option<(String, String)> {
     Some((format!("{:#x}", number(start)? >> 12), format!("{:#x}", (number(last)? + 1) >> 12)))
 }
 
-/// The report has the DIMM in `/proc/vmcore` unless it is `forgotten`, names it then as removed and nothing else, and nothing
-/// else is lost.
-fn named(disk: &[u8], dimm: &(String, String), forgotten: bool) -> Outcome<()> {
+/// The report has the DIMM in `/proc/vmcore`, names it as removed and nothing else, and nothing else is lost.
+fn named(disk: &[u8], dimm: &(String, String)) -> Outcome<()> {
     let end = disk.iter().position(|byte| *byte == 0).unwrap_or(disk.len());
     let report: Value = serde_json::from_slice(disk.get(..end).unwrap_or_default())?;
     let range = json!([dimm.0, dimm.1]);
@@ -114,17 +117,9 @@ fn named(disk: &[u8], dimm: &(String, String), forgotten: bool) -> Outcome<()> {
     let known = report["ranges"].as_array().is_some_and(|ranges| ranges.contains(&range));
     let sections = &report["sections"];
     let wanted = [
-        ("ranges", json!(known), json!(!forgotten)),
-        (
-            "removed",
-            sections["removed"]["ranges"].clone(),
-            if forgotten { json!([]) } else { json!([range]) },
-        ),
-        (
-            "pages of it",
-            sections["removed"]["pages"].clone(),
-            json!(dimm_pages.filter(|_| !forgotten).unwrap_or(0)),
-        ),
+        ("ranges", json!(known), json!(true)),
+        ("removed", sections["removed"]["ranges"].clone(), json!([range])),
+        ("pages of it", sections["removed"]["pages"].clone(), json!(dimm_pages)),
         ("offline", sections["offline"]["pages"].clone(), json!(0)),
         ("unreadable", sections["unreadable"]["pages"].clone(), json!(0)),
         ("missing", sections["missing"]["pages"].clone(), json!(0)),
