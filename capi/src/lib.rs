@@ -67,6 +67,8 @@ pub mod map;
 
 pub mod sources;
 
+pub mod drmem;
+
 pub mod image;
 
 pub mod command_line;
