@@ -8,8 +8,9 @@
     reason = "a program that measures"
 )]
 
-use std::hint::black_box;
-use std::time::{Duration, Instant};
+use core::hint::black_box;
+use core::time::Duration;
+use std::time::Instant;
 
 use kexec_core::drmem::{Change, DRCONF_MEM_ASSIGNED, DynamicMemory, Layout, Lmb, NO_ASSOCIATIVITY, Table};
 use vmcore_format::PhysAddr;
@@ -59,7 +60,7 @@ fn main() {
         for count in COUNTS {
             let removed: Vec<u64> = match half {
                 true => (0..count).step_by(2).collect(),
-                false => (1..=5).map(|n| count * n / 6 | 1).collect(),
+                false => (1..=5).map(|n| (count * n / 6) | 1).collect(),
             };
             let (opening, ours) = ours(start, count, &removed);
             let per = ours.as_secs_f64() / (removed.len() as f64 * (count as f64).log2());
