@@ -1411,6 +1411,174 @@ kcap_status kcap_memory_map_read_fdt(struct kcap_memory_map *map,
 
 /*
  ====================================================================================================
+ Memory that comes and goes on pseries: the list of logical memory blocks (LMBs) in a flattened device tree, changed where it
+ lies.
+
+ The list is one of two properties of `/ibm,dynamic-reconfiguration-memory`: `ibm,dynamic-memory`, an entry for each LMB, or
+ `ibm,dynamic-memory-v2`, an entry for each set of LMBs one behind the other that are alike.
+ ====================================================================================================
+ */
+
+/* The layout of the list: `KCAP_DRMEM_V1` or `KCAP_DRMEM_V2`. */
+typedef uint32_t kcap_drmem_layout;
+
+/* `ibm,dynamic-memory`. */
+#define KCAP_DRMEM_V1 1
+
+/* `ibm,dynamic-memory-v2`. */
+#define KCAP_DRMEM_V2 2
+
+/* A flag of an LMB: it belongs to this partition, there is memory. */
+#define KCAP_LMB_ASSIGNED 0x8
+
+/* A flag of an LMB: its associativity index says nothing. */
+#define KCAP_LMB_AI_INVALID 0x40
+
+/* A flag of an LMB: it is not for use, whatever else it says. */
+#define KCAP_LMB_RESERVED 0x80
+
+/* A flag of an LMB: it may be taken away again. */
+#define KCAP_LMB_HOTREMOVABLE 0x100
+
+/* The associativity index of an LMB that has none: Linux writes it when it removes an LMB. */
+#define KCAP_LMB_NO_ASSOCIATIVITY 0xffffffff
+
+/* Some LMBs one behind the other: addresses go up by the size of an LMB and DRC indexes by 1, the rest is the same. */
+typedef struct kcap_lmb_set {
+  /* The address of the first LMB. */
+  uint64_t base_addr;
+  /* How many LMBs. */
+  uint32_t seq_lmbs;
+  /* The DRC index of the first LMB. */
+  uint32_t drc_index;
+  /* The row in `ibm,associativity-lookup-arrays`. */
+  uint32_t aa_index;
+  /* `KCAP_LMB_` bits, and others of the firmware's. */
+  uint32_t flags;
+} kcap_lmb_set;
+
+/* New flags for some LMBs one behind the other. */
+typedef struct kcap_lmb_change {
+  /* The address of the first LMB. */
+  uint64_t base_addr;
+  /* How many LMBs; with 0 nothing changes. */
+  uint32_t seq_lmbs;
+  /* `KCAP_LMB_` bits that are cleared. */
+  uint32_t clear;
+  /* `KCAP_LMB_` bits that are set, after the others are cleared. */
+  uint32_t set;
+  /* The new associativity index, where `has_aa_index` says so. */
+  uint32_t aa_index;
+  /* 1 where `aa_index` holds, 0 where the index stays as it is. */
+  uint32_t has_aa_index;
+  /* 0. */
+  uint32_t reserved;
+} kcap_lmb_change;
+
+/* The LMBs of a flattened device tree, and the tree itself. It keeps the buffer of the tree, which nothing else changes meanwhile. */
+typedef struct kcap_drmem kcap_drmem;
+
+/* The size of a `kcap_drmem`, in bytes. */
+size_t kcap_drmem_size(void);
+
+/* What the address of a `kcap_drmem` must be a multiple of. */
+size_t kcap_drmem_align(void);
+
+/*
+ Opens the tree at the start of the `buffer_len` bytes at `buffer`, in the `drmem_len` bytes at `drmem`. What is behind the tree in
+ the buffer is room to grow. The tree is read once; changes do not read it again. `error` may be NULL.
+
+ Errors: `KCAP_ERR_NOT_FOUND` for a tree without such a list; `KCAP_ERR_CORRUPT` and `KCAP_ERR_UNSUPPORTED` for no tree, a damaged
+ one, a list that is not in order or has sets without LMBs; `KCAP_ERR_BUFFER_TOO_SMALL` (`value`: bytes for
+ `drmem`), `KCAP_ERR_NULL`, `KCAP_ERR_ALIGNMENT`, `KCAP_ERR_LENGTH`.
+ */
+kcap_status kcap_drmem_init(struct kcap_drmem *drmem,
+                            size_t drmem_len,
+                            uint8_t *buffer,
+                            size_t buffer_len,
+                            struct kcap_error *error);
+
+/* The layout of the list; 0 for NULL. */
+kcap_drmem_layout kcap_drmem_get_layout(const struct kcap_drmem *drmem);
+
+/* The size of an LMB in bytes; 0 for NULL. */
+uint64_t kcap_drmem_lmb_size(const struct kcap_drmem *drmem);
+
+/* How many LMBs there are, of whatever flags; 0 for NULL. */
+uint64_t kcap_drmem_lmb_count(const struct kcap_drmem *drmem);
+
+/* How many sets there are, which is how many entries the property has; 0 for NULL. */
+size_t kcap_drmem_set_count(const struct kcap_drmem *drmem);
+
+/* The bytes of the tree as it is now, from the start of its buffer; 0 for NULL. */
+size_t kcap_drmem_tree_len(const struct kcap_drmem *drmem);
+
+/*
+ Writes set number `index`, in ascending order and from 0, to `set`. In v1 a set has one LMB.
+
+ Errors: `KCAP_ERR_NOT_FOUND` past the last one, `KCAP_ERR_NULL`.
+ */
+kcap_status kcap_drmem_get_set(const struct kcap_drmem *drmem, size_t index, struct kcap_lmb_set *set);
+
+/*
+ Writes the LMB that holds `address` to `lmb`, as a set of one. It takes O(log entries).
+
+ Errors: `KCAP_ERR_NOT_FOUND`, `KCAP_ERR_NULL`.
+ */
+kcap_status kcap_drmem_find(const struct kcap_drmem *drmem, uint64_t address, struct kcap_lmb_set *lmb);
+
+/*
+ Writes the LMB of a DRC index to `lmb`, as a set of one. It takes O(log entries) where DRC indexes go up with the addresses.
+
+ Errors: `KCAP_ERR_NOT_FOUND`, `KCAP_ERR_NULL`.
+ */
+kcap_status kcap_drmem_find_drc(const struct kcap_drmem *drmem,
+                                uint32_t drc_index,
+                                struct kcap_lmb_set *lmb);
+
+/* The bytes of work that `count` changes need; they are aligned to 8. */
+size_t kcap_drmem_apply_work(size_t count);
+
+/*
+ Makes the `count` changes at `changes`, in any order: all of them or, after an error, none. Sets are split and joined as needed.
+ With k changes and s sets it takes O(k log s) and the sets that change; where the number of sets changes, what is behind the first
+ of them moves, at most twice for all changes.
+
+ `work`, of `work_len` bytes, is used during the call only. `error` may be NULL.
+
+ Errors: `KCAP_ERR_NOT_FOUND` (`value`: the address) where no LMB starts; `KCAP_ERR_UNSUPPORTED` (`value`: the address) for an LMB in
+ two changes; `KCAP_ERR_BUFFER_TOO_SMALL` (`value`: bytes for the tree's buffer, or, with the field `work`, for `work`); `KCAP_ERR_NULL`,
+ `KCAP_ERR_ALIGNMENT`, `KCAP_ERR_LENGTH`.
+ */
+kcap_status kcap_drmem_apply(struct kcap_drmem *drmem,
+                             const struct kcap_lmb_change *changes,
+                             size_t count,
+                             void *work,
+                             size_t work_len,
+                             struct kcap_error *error);
+
+/*
+ Gives the list the other layout, and the property its name. The reserved words of v1 are lost.
+
+ Errors: `KCAP_ERR_INVALID` (`layout`), `KCAP_ERR_BUFFER_TOO_SMALL` (`value`: bytes for the tree's buffer), `KCAP_ERR_NULL`. The tree is
+ then as it was.
+ */
+kcap_status kcap_drmem_convert(struct kcap_drmem *drmem,
+                               kcap_drmem_layout layout,
+                               struct kcap_error *error);
+
+/*
+ Says in `linux,drconf-usable-memory` that of all LMBs exactly the `System RAM` of `usable` may be used by a capture kernel.
+ With NULL for `usable` the property is taken out of the tree.
+
+ Errors: `KCAP_ERR_BUFFER_TOO_SMALL` (`value`: bytes for the tree's buffer), `KCAP_ERR_NULL`. The tree is then as it was.
+ */
+kcap_status kcap_drmem_set_usable(struct kcap_drmem *drmem,
+                                  const struct kcap_memory_map *usable,
+                                  struct kcap_error *error);
+
+/*
+ ====================================================================================================
  Kernel images, recognised and described from their bytes.
  ====================================================================================================
  */

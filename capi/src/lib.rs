@@ -69,6 +69,8 @@ pub mod versioned_map;
 
 pub mod sources;
 
+pub mod drmem;
+
 pub mod image;
 
 pub mod command_line;

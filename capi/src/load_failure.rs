@@ -12,7 +12,9 @@ impl From<Error> for Failure {
         match error {
             Error::BufferTooSmall { needed } => Self { value: needed, ..status },
             Error::Corrupt { field, offset } => Self { field: field.name(), offset, ..status },
-            Error::Unsupported { field, value } => Self { field: field.name(), value, ..status },
+            Error::Unsupported { field, value } | Error::NotFound { field, value } => {
+                Self { field: field.name(), value, ..status }
+            }
             Error::CommandLineTooLong { len, .. } => Self { value: len, ..status },
             Error::UndefinedSymbol { index, offset } => Self { value: index.into(), offset, ..status },
             Error::RelocationOverflow { kind, offset } => Self { value: kind.into(), offset, ..status },
@@ -81,6 +83,7 @@ mod tests {
             Error::SymbolWithoutBytes,
             Error::Busy,
             Error::NotBegun,
+            Error::NotFound { field, value: 1 },
             Error::Format(vmcore_format::Error::BufferTooSmall { needed: 1 }),
         ] {
             assert_eq!(known(error.into()).status, error.code());

@@ -116,9 +116,8 @@ pub(crate) fn compare() -> Outcome<()> {
 /// What the guest says of something.
 fn said(guest: &mut Guest, name: &str) -> Outcome<String> {
     let mark = format!("drmem: {name} ");
-    let lines = guest.lines_until(&mark)?;
-    let line = lines.last().and_then(|line| line.split_once(&mark));
-    Ok(line.ok_or("the line is the last one")?.1.trim().to_owned())
+    let line = guest.line_with(&mark)?;
+    Ok(line.split_once(&mark).map_or("", |(_, said)| said).trim().to_owned())
 }
 
 fn bytes(hex: &str) -> Outcome<Vec<u8>> {

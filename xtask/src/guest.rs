@@ -62,6 +62,18 @@ impl Guest {
         }
     }
 
+    /// The first line of the console that contains a text.
+    pub(crate) fn line_with(&mut self, text: &str) -> Outcome<String> {
+        loop {
+            let left = self.deadline.saturating_duration_since(Instant::now());
+            match self.console.recv_timeout(left) {
+                Ok(line) if line.contains(text) => return Ok(line),
+                Ok(_) => {}
+                Err(error) => return Err(self.failure(&format!("waiting for '{text}': {error}"))),
+            }
+        }
+    }
+
     /// What the console says in the next `time`.
     pub(crate) fn lines_for(&mut self, time: Duration) -> Vec<String> {
         let end = Instant::now() + time;

@@ -184,6 +184,30 @@ static kcap_status object_of(kcap_object *object)
 	return kcap_object_init(object, kcap_object_size(), bytes, len, NULL);
 }
 
+/* A device tree with ten memory blocks, word by word. */
+static kcap_status drmem_of(kcap_drmem *drmem)
+{
+	static const uint32_t words[] = {
+		0xd00dfeed, 0xd3, 0x38, 0xb0, 0x28, 0x11, 0x10, 0, 0x23, 0x78,
+		0, 0, 0, 0, 1, 0, 1, 0x69626d2c, 0x64796e61, 0x6d69632d,
+		0x7265636f, 0x6e666967, 0x75726174, 0x696f6e2d, 0x6d656d6f, 0x72790000, 3, 8, 0, 0,
+		0x10000000, 3, 0x1c, 0xd, 1, 0xa, 0, 0, 0x80000000, 0,
+		8, 2, 2, 9, 0x69626d2c, 0x6c6d622d, 0x73697a65, 0x69626d, 0x2c64796e, 0x616d6963,
+		0x2d6d656d, 0x6f72792d, 0x76320000,
+	};
+	static uint8_t tree[4096];
+	size_t i;
+
+	for (i = 0; i < sizeof words / sizeof *words; i++) {
+		tree[4 * i] = (uint8_t)(words[i] >> 24);
+		tree[4 * i + 1] = (uint8_t)(words[i] >> 16);
+		tree[4 * i + 2] = (uint8_t)(words[i] >> 8);
+		tree[4 * i + 3] = (uint8_t)words[i];
+	}
+	return kcap_drmem_init(drmem, kcap_drmem_size(), tree, sizeof tree, NULL);
+}
+
+ONCE(kcap_drmem, drmem_of(made))
 ONCE(kcap_encoded, encoded_of(made))
 ONCE(kcap_redaction, kcap_redaction_init(made, kcap_redaction_size(), NULL, 0, NULL, NULL, NULL, NULL, 0, NULL))
 ONCE(kcap_vmcoreinfo, vmcoreinfo_of(made))

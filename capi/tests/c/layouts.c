@@ -138,6 +138,22 @@ PINNED(kcap_firmware_entry, start, 0);
 PINNED(kcap_firmware_entry, end, 8);
 PINNED(kcap_firmware_entry, kind, 16);
 
+PINNED_SIZE(kcap_lmb_set, 24);
+PINNED(kcap_lmb_set, base_addr, 0);
+PINNED(kcap_lmb_set, seq_lmbs, 8);
+PINNED(kcap_lmb_set, drc_index, 12);
+PINNED(kcap_lmb_set, aa_index, 16);
+PINNED(kcap_lmb_set, flags, 20);
+
+PINNED_SIZE(kcap_lmb_change, 32);
+PINNED(kcap_lmb_change, base_addr, 0);
+PINNED(kcap_lmb_change, seq_lmbs, 8);
+PINNED(kcap_lmb_change, clear, 12);
+PINNED(kcap_lmb_change, set, 16);
+PINNED(kcap_lmb_change, aa_index, 20);
+PINNED(kcap_lmb_change, has_aa_index, 24);
+PINNED(kcap_lmb_change, reserved, 28);
+
 PINNED_SIZE(kcap_bzimage, 144);
 PINNED(kcap_bzimage, size, 0);
 PINNED(kcap_bzimage, protected_mode, 8);

@@ -17,6 +17,7 @@ pub mod encoders;
 
 pub mod c_abi;
 pub mod decoders;
+pub mod drmem;
 pub mod elf_core;
 pub mod flattened;
 pub mod images;
@@ -58,6 +59,7 @@ targets! {
     objects: 0x4000,
     sources: 0x1000,
     decoders: 0x1000,
+    drmem: 0x400,
     encoders: 0x1000,
     memory: 0x800,
     printk: 0x400,

@@ -95,8 +95,11 @@ pub(super) fn perform(
 
 /// Changes entries of v1, each in its place; `changes` were planned.
 pub(super) fn perform_v1(cells: &mut [CellV1], changes: &[Change]) {
-    for change in changes {
-        let at = cells.partition_point(|cell| cell.base_addr.get() < change.base_addr.0);
+    let mut from = 0_usize;
+    for change in changes.iter().filter(|change| change.seq_lmbs > 0) {
+        let behind = Cells::V1(cells).partition_point_from(from, change.base_addr);
+        let at = behind.saturating_sub(1);
+        from = at;
         let count = usize::try_from(change.seq_lmbs).unwrap_or(usize::MAX);
         for cell in cells.get_mut(at..).unwrap_or_default().iter_mut().take(count) {
             let changed = change.apply((*cell).into()).first;

@@ -210,13 +210,21 @@ impl<'a> Cells<'a> {
         }
     }
 
-    /// The number of the first entry, from entry number `from` on, that starts above `address`.
+    /// The number of the first entry, from entry number `from` on, that starts above `address`: in O(log of how far it is), so that
+    /// a batch of many changes does not search the whole list for each.
     pub(super) fn partition_point_from(self, from: usize, address: PhysAddr) -> usize {
-        let behind = match self {
-            Self::V1(cells) => Self::V1(cells.get(from..).unwrap_or_default()),
-            Self::V2(cells) => Self::V2(cells.get(from..).unwrap_or_default()),
+        let is_before = |set: &LmbSet| set.first.base_addr <= address;
+        let (mut start, mut step) = (from, 1_usize);
+        while self.get(start.saturating_add(step)).as_ref().is_some_and(is_before) {
+            start = start.saturating_add(step);
+            step = step.saturating_mul(2);
+        }
+        let end = start.saturating_add(step).min(self.len());
+        let near = match self {
+            Self::V1(cells) => Self::V1(cells.get(start..end).unwrap_or_default()),
+            Self::V2(cells) => Self::V2(cells.get(start..end).unwrap_or_default()),
         };
-        behind.partition_point(|set| set.first.base_addr <= address).saturating_add(from)
+        near.partition_point(is_before).saturating_add(start)
     }
 }
 

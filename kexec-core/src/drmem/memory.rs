@@ -41,7 +41,7 @@ impl<'a> DynamicMemory<'a> {
     /// # Errors
     /// - [`Error::NotFound`]: the tree has no such node, or the node lists no LMBs.
     /// - [`Error::Corrupt`], [`Error::Unsupported`]: as [`Table::read`] says, with offsets from the start of the buffer; no tree, a
-    ///   damaged one, one older than version 17, one whose blocks overlap or whose reservations do not come first; a node with both
+    ///   damaged one, one whose blocks overlap or whose reservations do not come first; a node with both
     ///   layouts.
     pub fn open(buffer: &'a mut [u8]) -> Result<Self, Error> {
         let editor = Editor::new(buffer)?;

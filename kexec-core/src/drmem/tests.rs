@@ -20,6 +20,7 @@ const LMB: u64 = 0x1000_0000;
 #[derive(Clone, Copy, PartialEq)]
 enum Order {
     StructFirst,
+    /// In version 16, which does not say how long the structure is.
     StringsFirst,
 }
 
@@ -58,7 +59,7 @@ fn strings_first(blob: &[u8]) -> Vec<u8> {
     moved.extend(structure);
     moved.resize(moved.len().next_multiple_of(8) + 40, 0);
     let total = moved.len();
-    for (at, value) in [(4, total), (8, struct_at), (12, strings_at)] {
+    for (at, value) in [(4, total), (8, struct_at), (12, strings_at), (20, 16), (36, 0)] {
         moved[at..at + 4].copy_from_slice(&(value as u32).to_be_bytes());
     }
     moved

@@ -23,6 +23,8 @@ const WITH_STRUCT_SIZE: u32 = 17;
 #[derive(Debug)]
 pub(crate) struct Editor<'a> {
     buffer: &'a mut [u8],
+    /// Where the structure block ends: version 16, which Linux makes when it boots from Open Firmware, does not say it.
+    struct_end: usize,
 }
 
 /// One of the two blocks that grow: the fields of its offset and size, where it starts and ends.
@@ -42,18 +44,17 @@ impl<'a> Editor<'a> {
         }
         // The entry that ends the block has no offset of its own here.
         reservations_end = reservations_end.max(tree.reserve_at()).saturating_add(16);
-        let ((struct_at, struct_end), (strings_at, strings_end)) =
-            (tree.struct_block(), tree.strings_block());
+        let (struct_at, (strings_at, strings_end)) = (tree.struct_at(), tree.strings_block());
+        let struct_end = match word(tree.bytes(), VERSION) {
+            Some(WITH_STRUCT_SIZE..) => tree.struct_end(),
+            _ => tree.tokens().end()?,
+        };
         let apart = struct_end <= strings_at || strings_end <= struct_at;
         let first = reservations_end <= struct_at.min(strings_at);
-        if word(buffer, VERSION) < Some(WITH_STRUCT_SIZE) {
-            let value = u64::from(word(buffer, VERSION).unwrap_or(0));
-            return Err(Error::Unsupported { field: Field::FdtVersion, value });
-        }
         if !apart || !first {
             return Err(Error::Unsupported { field: Field::FdtBlocks, value: len_of(struct_at) });
         }
-        Ok(Self { buffer })
+        Ok(Self { buffer, struct_end })
     }
 
     /// The tree as it is now.
@@ -85,7 +86,7 @@ impl<'a> Editor<'a> {
         let more = |block: &Block, len: usize| {
             len.saturating_sub(self.slack(&tree, block)).next_multiple_of_alignment()
         };
-        let (structure, strings) = (struct_block(&tree), strings_block(&tree));
+        let (structure, strings) = (self.struct_block(&tree), strings_block(&tree));
         let needed = tree
             .total_size()
             .saturating_add(more(&structure, in_struct))
@@ -98,7 +99,7 @@ impl<'a> Editor<'a> {
     /// Makes room for `len` bytes, which are a multiple of 4, at `at` in the structure block. Their content is not specified.
     pub(crate) fn insert(&mut self, at: usize, len: usize) -> Result<(), Error> {
         self.check_room(len, 0)?;
-        let block = self.grow(struct_block(&self.tree()?), len)?;
+        let block = self.grow(self.struct_block(&self.tree()?), len)?;
         self.shift(at, block.end, at.saturating_add(len))
     }
 
@@ -107,13 +108,13 @@ impl<'a> Editor<'a> {
         if len == 0 {
             return Ok(());
         }
-        let block = struct_block(&self.tree()?);
+        let block = self.struct_block(&self.tree()?);
         self.shift(at.saturating_add(len), block.end, at)?;
         let end = block.end.saturating_sub(len);
         if let Some(left) = self.buffer.get_mut(end..block.end) {
             left.fill(0);
         }
-        self.put(block.size_field, end.saturating_sub(block.start))
+        self.set_end(&block, end)
     }
 
     /// Where `name` stands in the strings block, in bytes from its start; it is added if it is not there.
@@ -134,17 +135,20 @@ impl<'a> Editor<'a> {
 
     /// The bytes behind a block that are free.
     fn slack(&self, tree: &Tree<'_>, block: &Block) -> usize {
-        next_block(tree, block).unwrap_or(tree.total_size()).saturating_sub(block.end)
+        self.next_block(tree, block).unwrap_or(tree.total_size()).saturating_sub(block.end)
     }
 
     /// Gives a block `len` bytes more, behind its end as it was, which is in the answer.
     fn grow(&mut self, block: Block, len: usize) -> Result<Block, Error> {
         let tree = self.tree()?;
-        let (total, next) = (tree.total_size(), next_block(&tree, &block));
+        let (total, next) = (tree.total_size(), self.next_block(&tree, &block));
         let more = len.saturating_sub(self.slack(&tree, &block)).next_multiple_of_alignment();
         if more > 0 {
             if let Some(next) = next {
                 self.shift(next, total, next.saturating_add(more))?;
+                if self.struct_end > next {
+                    self.struct_end = self.struct_end.saturating_add(more);
+                }
                 for field in [OFF_DT_STRUCT, OFF_DT_STRINGS] {
                     let at = word(self.buffer, field).and_then(|at| usize::try_from(at).ok());
                     if let Some(at) = at.filter(|&at| at >= next) {
@@ -154,8 +158,31 @@ impl<'a> Editor<'a> {
             }
             self.put(TOTALSIZE, total.saturating_add(more))?;
         }
-        self.put(block.size_field, block.end.saturating_sub(block.start).saturating_add(len))?;
+        self.set_end(&block, block.end.saturating_add(len))?;
         Ok(block)
+    }
+
+    fn set_end(&mut self, block: &Block, end: usize) -> Result<(), Error> {
+        if block.size_field == SIZE_DT_STRUCT {
+            self.struct_end = end;
+            if word(self.buffer, VERSION) < Some(WITH_STRUCT_SIZE) {
+                return Ok(());
+            }
+        }
+        self.put(block.size_field, end.saturating_sub(block.start))
+    }
+
+    fn struct_block(&self, tree: &Tree<'_>) -> Block {
+        Block { size_field: SIZE_DT_STRUCT, start: tree.struct_at(), end: self.struct_end }
+    }
+
+    /// Where the block behind `block` starts, if one does.
+    fn next_block(&self, tree: &Tree<'_>, block: &Block) -> Option<usize> {
+        let other = match block.size_field {
+            SIZE_DT_STRUCT => tree.strings_block().0,
+            _ => tree.struct_at(),
+        };
+        (other >= block.end).then_some(other)
     }
 
     /// Moves the bytes from `from` up to `end` to `to`.
@@ -169,20 +196,9 @@ impl<'a> Editor<'a> {
     }
 }
 
-fn struct_block(tree: &Tree<'_>) -> Block {
-    let (start, end) = tree.struct_block();
-    Block { size_field: SIZE_DT_STRUCT, start, end }
-}
-
 fn strings_block(tree: &Tree<'_>) -> Block {
     let (start, end) = tree.strings_block();
     Block { size_field: SIZE_DT_STRINGS, start, end }
-}
-
-/// Where the block behind `block` starts, if one does.
-fn next_block(tree: &Tree<'_>, block: &Block) -> Option<usize> {
-    let other = if block.size_field == SIZE_DT_STRUCT { tree.strings_block() } else { tree.struct_block() };
-    (other.0 >= block.end).then_some(other.0)
 }
 
 fn word(bytes: &[u8], at: usize) -> Option<u32> {

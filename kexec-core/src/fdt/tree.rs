@@ -88,9 +88,14 @@ impl<'a> Tree<'a> {
         self.struct_at
     }
 
-    /// The structure block: its offset, and that of its end.
-    pub(crate) fn struct_block(&self) -> (usize, usize) {
-        (self.struct_at, self.struct_end)
+    /// Where the structure block ends; in version 16 it is somewhere before that.
+    pub(crate) fn struct_end(&self) -> usize {
+        self.struct_end
+    }
+
+    /// The tree's bytes.
+    pub(crate) fn bytes(&self) -> &'a [u8] {
+        self.blob
     }
 
     /// The strings block: its offset, and that of its end.
@@ -150,6 +155,14 @@ pub(crate) struct Tokens<'a> {
 }
 
 impl<'a> Tokens<'a> {
+    /// Where the tokens end: behind the last one.
+    pub(crate) fn end(mut self) -> Result<usize, Error> {
+        for token in self.by_ref() {
+            token?;
+        }
+        Ok(self.at)
+    }
+
     fn block(&self) -> &'a [u8] {
         self.tree.blob.get(..self.tree.struct_end).unwrap_or_default()
     }
