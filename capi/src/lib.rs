@@ -87,6 +87,8 @@ pub mod check;
 
 pub mod plan;
 
+pub mod preflight;
+
 pub mod flattened;
 pub mod input_kind;
 pub mod kdump;
@@ -117,6 +119,8 @@ pub mod dump;
 pub mod scan;
 
 pub mod report;
+
+pub mod estimate;
 
 pub mod verify;
 
