@@ -113,6 +113,12 @@ pub(crate) fn by_kind(of: impl Fn(PageKind) -> u64) -> [u64; KCAP_KINDS] {
     numbers
 }
 
+/// The pages of a kind in counts that C gave.
+pub(crate) fn pages_of(counts: &kcap_counts, kind: PageKind) -> u64 {
+    let slot = usize::try_from(kind_number(kind)).unwrap_or(usize::MAX);
+    counts.pages.get(slot).copied().unwrap_or(0)
+}
+
 impl From<&Counts> for kcap_counts {
     fn from(counts: &Counts) -> Self {
         let (pfn, order) = counts.first_bad_order().unwrap_or((Pfn(0), 0));

@@ -95,6 +95,8 @@ pub mod plan;
 
 pub mod burst;
 
+pub mod preflight;
+
 pub mod flattened;
 pub mod input_kind;
 pub mod kdump;
@@ -125,6 +127,8 @@ pub mod dump;
 pub mod scan;
 
 pub mod report;
+
+pub mod estimate;
 
 pub mod verify;
 

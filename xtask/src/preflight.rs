@@ -42,11 +42,16 @@ StandardInput=file:/dev/mem
 ExecStart=/bin/sh -c 'exec sleep infinity 3< /proc/kcore'
 ";
 
-/// On the console as such: the unit of a terminal waits for udev to find it.
+/// Not by the unit of the terminal, which waits for udev to find it. A login before logind runs makes no session, and neither does one
+/// on `/dev/console`.
 const LOGIN: &str = "\
+[Unit]
+Requires=systemd-logind.service
+After=systemd-logind.service
 [Service]
+TTYPath=/dev/ttyS0
 ExecStart=
-ExecStart=-/sbin/agetty --autologin root --noclear --keep-baud console 115200 dumb
+ExecStart=-/sbin/agetty --autologin root --noclear --keep-baud ttyS0 115200 dumb
 ";
 
 /// What is typed at the console, in the shell of a login.
@@ -99,7 +104,8 @@ pub(crate) fn run_task() -> Outcome<()> {
 
 /// The Debian as a tar archive, in the cache.
 fn debian() -> Outcome<PathBuf> {
-    let folder = cache::folder("debian")?.join(format!("{SUITE}-{INCLUDE}"));
+    // To QEMU a comma ends a file's name.
+    let folder = cache::folder("debian")?.join(format!("{SUITE}-{INCLUDE}").replace(',', "-"));
     cache::fill(&folder, |unfinished| {
         println!("building a Debian {SUITE} with {INCLUDE}");
         let mut build = command(&["mmdebstrap", "--quiet", "--variant=essential"]);

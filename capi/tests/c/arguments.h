@@ -213,6 +213,7 @@ ONCE(kcap_redaction, kcap_redaction_init(made, kcap_redaction_size(), NULL, 0, N
 ONCE(kcap_vmcoreinfo, vmcoreinfo_of(made))
 ONCE(kcap_image, image_of(made))
 ONCE(kcap_object, object_of(made))
+ONCE(kcap_live_pages, kcap_live_pages_init(made, kcap_live_pages_size()))
 ONCE(kcap_memory_map, kcap_memory_map_init(made, kcap_memory_map_size(), room(0), 4096, NULL))
 ONCE(kcap_versioned_map, kcap_versioned_map_init(made, kcap_versioned_map_size(), 4, room(0), 1 << 20, NULL))
 ONCE(kcap_command_line, kcap_command_line_init(made, kcap_command_line_size(), room(0), 4096, "quiet", NULL))

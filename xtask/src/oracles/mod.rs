@@ -5,6 +5,7 @@
 mod checks;
 mod kcap;
 mod kept;
+mod estimate;
 mod bytes;
 mod duplicates;
 mod reading;
@@ -77,8 +78,9 @@ pub(crate) fn run(groups: &[&str]) -> Outcome<String> {
     let cases = cases()?;
     let checks = Checks::default();
     type Group = fn(&Checks, &Kcap, &[Case]) -> Outcome<()>;
-    let all: [(&str, Group); 9] = [
+    let all: [(&str, Group); 10] = [
         ("kept", kept::check),
+        ("estimate", estimate::check),
         ("bytes", bytes::check),
         ("duplicates", duplicates::check),
         ("reading", reading::check),

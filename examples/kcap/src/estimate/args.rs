@@ -7,7 +7,7 @@ use vmcore_format::kdump::Compression;
 
 pub(crate) const HELP: &str = "\
 The sizes are no promise. What each page is used for now is known; what is in it, and what it
-will be used for when the machine crashes, is not. At least: free pages and three of ten others
+will be used for when the machine crashes, is not. At least: free pages and six of ten others
 are full of zeros, the rest compresses well. At most: none is, and nothing but the kernel's own
 memory compresses. The times are of one core, and of storage that takes 2 GB/s or 50 MB/s.
 

@@ -1,13 +1,16 @@
 //! The running machine, as far as an estimate needs it.
 
+use std::env::consts::ARCH;
 use std::path::Path;
 
 use host::preflight::Memory;
+use kexec_core::elfcorehdr::Builder;
+use kexec_core::map::Span;
 use kexec_core::sources::iomem::KernelImage;
 use page_filter::estimate::{Estimate, Reservation, crash_kernel, estimate};
 use page_filter::{Counts, Level};
 use vmcore_format::kdump::Compression;
-use vmcore_format::{PageSize, Pfn};
+use vmcore_format::{PageSize, Pfn, PhysAddr};
 
 use crate::exit::Failure;
 
@@ -26,10 +29,12 @@ pub(crate) struct Live {
 const USUAL_KERNEL: u64 = 64 << 20;
 
 impl Live {
-    /// Counted one by one where this user may, else by what the kernel's own counters say.
+    /// The pages that a crash kernel is told of: on x86 none of the first MiB, which it uses itself. Counted one by one where this user may, else by what the kernel's own counters say.
     pub(crate) fn of(root: &Path, memory: &Memory) -> Result<Self, Failure> {
-        let size = host::page_size();
-        let known = host::live_pages(root, &memory.dumped, size).ok();
+        let low = if ARCH == "x86_64" { Builder::LOW_MEMORY.end } else { PhysAddr(0) };
+        let told = memory.dumped.iter().map(|span| Span { start: span.start.max(low), end: span.end });
+        let told: Vec<Span> = told.filter(|span| !span.is_empty()).collect();
+        let known = host::live_pages(root, &told, host::page_size()).ok();
         match known.filter(|pages| pages.counts().total() > 0) {
             Some(pages) => Self::new(*pages.counts(), pages.end(), true, memory),
             None => Self::by_counters(root, memory),
