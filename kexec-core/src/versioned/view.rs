@@ -5,7 +5,9 @@ use super::edit::Root;
 use super::tree::MOST_HEIGHT;
 use crate::Error;
 use crate::map::{MemoryMap, Range, RangeKind};
+use sha2::{Digest as _, Sha256};
 use vmcore_format::PhysAddr;
+use vmcore_format::note::MapVersion;
 
 /// One version of a map. Nothing in it ever changes.
 #[derive(Debug, Clone, Copy)]
@@ -68,6 +70,27 @@ impl<'m> View<'m> {
         }
         map.clear();
         self.ranges().try_for_each(|range| map.set(range))
+    }
+
+    /// What a header that is made of this version says of it, in a note: the epoch, and the digest of the memory that goes in a
+    /// dump.
+    ///
+    /// The note lies in memory of the crash region that stays, and a
+    /// [`NoteBuffer`](crate::elfcorehdr::NoteBuffer) among those of the CPUs tells of it. A header that is patched in place still has the
+    /// note of the version that it was built of: take the note away first, by a zero in the first 4 bytes of it.
+    #[must_use]
+    pub fn note(&self) -> MapVersion {
+        let mut hash = Sha256::new();
+        let mut spans =
+            self.ranges().filter(|range| range.kind.is_dumped()).map(|range| range.span()).peekable();
+        while let Some(mut span) = spans.next() {
+            while let Some(next) = spans.next_if(|next| next.start == span.end) {
+                span.end = next.end;
+            }
+            hash.update(span.start.0.to_le_bytes());
+            hash.update(span.end.0.to_le_bytes());
+        }
+        MapVersion { epoch: self.epoch, sha256: hash.finalize().into() }
     }
 
     /// The ranges that end above `from`, in ascending order.

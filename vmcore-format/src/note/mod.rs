@@ -5,6 +5,7 @@
 //! Source: System V gABI chapter 5, `include/uapi/linux/elf.h` (Linux 6.12).
 
 mod device_dump;
+mod map_version;
 mod prstatus;
 mod qemu;
 mod region;
@@ -15,6 +16,7 @@ mod x86_64;
 mod xen;
 
 pub use device_dump::{DeviceDump, encode_dump_name};
+pub use map_version::{MapVersion, NT_KCAPTURE_MAP_VERSION};
 pub use prstatus::{Prstatus, PrstatusLayout};
 pub use qemu::{QemuCpuState, QemuSegment};
 pub use region::{Note, NoteKind, NoteRegion, Notes};

@@ -1,6 +1,8 @@
 //! The walk over a region of notes.
 
-use super::{NT_PRSTATUS, NT_VMCOREDD, XEN_ELFNOTE_CRASH_INFO, XEN_ELFNOTE_CRASH_REGS};
+use super::{
+    NT_KCAPTURE_MAP_VERSION, NT_PRSTATUS, NT_VMCOREDD, XEN_ELFNOTE_CRASH_INFO, XEN_ELFNOTE_CRASH_REGS,
+};
 use crate::fields::{self, FieldReader, too_small};
 use crate::{Class, Endian, Error, Field, Layout, ReadAt};
 use core::fmt;
@@ -58,6 +60,9 @@ pub enum NoteKind {
     DeviceDump,
     /// makedumpfile's log of erased data, text: "ERASEINFO".
     EraseInfo,
+    /// The version of the memory map that the header was made of, read by [`MapVersion`](super::MapVersion): "KCAPTURE",
+    /// `NT_KCAPTURE_MAP_VERSION`.
+    MapVersion,
     /// Another note; copy it or skip it.
     Other,
 }
@@ -83,6 +88,7 @@ impl Note {
             (b"QEMU", 0) => NoteKind::QemuCpuState,
             (b"LINUX", NT_VMCOREDD) => NoteKind::DeviceDump,
             (b"ERASEINFO", _) => NoteKind::EraseInfo,
+            (b"KCAPTURE", NT_KCAPTURE_MAP_VERSION) => NoteKind::MapVersion,
             _ => NoteKind::Other,
         }
     }
@@ -252,7 +258,7 @@ mod tests {
 
     #[test]
     fn names_and_types_make_the_kind() {
-        let kinds: [(&[u8], u32, NoteKind); 12] = [
+        let kinds: [(&[u8], u32, NoteKind); 14] = [
             (b"CORE\0\0\0\0", 1, NoteKind::Prstatus),
             (b"CORE\0\0\0\0", 2, NoteKind::Other),
             (b"VMCOREINFO\0\0", 0, NoteKind::VmcoreInfo),
@@ -264,6 +270,8 @@ mod tests {
             (b"LINUX\0\0\0", 0x700, NoteKind::DeviceDump),
             (b"LINUX\0\0\0", 0x300, NoteKind::Other),
             (b"ERASEINFO\0\0\0", 0, NoteKind::EraseInfo),
+            (b"KCAPTURE\0\0\0\0", 1, NoteKind::MapVersion),
+            (b"KCAPTURE\0\0\0\0", 2, NoteKind::Other),
             (b"VMCOREINFO_XENON", 0, NoteKind::Other),
         ];
         for (name, n_type, kind) in kinds {
