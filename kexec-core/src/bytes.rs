@@ -48,3 +48,21 @@ pub(crate) fn until_nul(bytes: &[u8]) -> &[u8] {
 pub(crate) fn too_small(len: usize) -> Error {
     Error::BufferTooSmall { needed: len_of(len) }
 }
+
+/// Moves the items `from..end` to `to`; `None`, with nothing moved, where one of the two places does not exist. It is
+/// `copy_within` in such words that the compiler sees that it cannot panic.
+pub(crate) fn move_within<T: Copy>(items: &mut [T], from: usize, end: usize, to: usize) -> Option<()> {
+    if to <= from {
+        let distance = from.checked_sub(to)?;
+        let window = items.get_mut(to..end)?;
+        if distance <= window.len() {
+            window.copy_within(distance.., 0);
+        }
+        return Some(());
+    }
+    let distance = to.checked_sub(from)?;
+    let window = items.get_mut(from..end.checked_add(distance)?)?;
+    let count = window.len().checked_sub(distance)?;
+    window.copy_within(..count, distance);
+    Some(())
+}

@@ -1,6 +1,7 @@
 //! A batch of changes to sets, in one pass over those it meets.
 
 use super::lmb::{CellV1, CellV2, Cells, DRCONF_MEM_ASSIGNED, LmbSet, NO_ASSOCIATIVITY};
+use crate::bytes::move_within;
 use crate::{Error, Field};
 use vmcore_format::PhysAddr;
 
@@ -150,13 +151,9 @@ impl Sets for Wet<'_> {
 
     fn keep(&mut self, from: usize, to: usize) {
         let (from, to) = (self.gap.saturating_add(from), self.gap.saturating_add(to));
-        let end = to.checked_sub(from).and_then(|len| self.written.checked_add(len));
-        if let Some(end) = end.filter(|&end| to <= self.cells.len() && end <= to) {
-            // Equal where no set was split or joined yet.
-            if from != self.written {
-                self.cells.copy_within(from..to, self.written);
-            }
-            self.written = end;
+        // Equal where no set was split or joined yet.
+        if from == self.written || move_within(self.cells, from, to, self.written).is_some() {
+            self.written = self.written.saturating_add(to.saturating_sub(from));
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Changes to a flattened tree, in the buffer that holds it.
 
 use super::{Tree, corrupt};
-use crate::bytes::{len_of, too_small};
+use crate::bytes::{len_of, move_within, too_small};
 use crate::{Error, Field};
 
 /// Blocks of the tree begin at multiples of it.
@@ -187,12 +187,7 @@ impl<'a> Editor<'a> {
 
     /// Moves the bytes from `from` up to `end` to `to`.
     fn shift(&mut self, from: usize, end: usize, to: usize) -> Result<(), Error> {
-        let moved_end = end.checked_sub(from).and_then(|len| to.checked_add(len));
-        if end > self.buffer.len() || moved_end.is_none_or(|end| end > self.buffer.len()) {
-            return Err(corrupt(Field::FdtStruct, from));
-        }
-        self.buffer.copy_within(from..end, to);
-        Ok(())
+        move_within(self.buffer, from, end, to).ok_or(corrupt(Field::FdtStruct, from))
     }
 }
 
