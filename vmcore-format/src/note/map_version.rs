@@ -71,9 +71,22 @@ impl MapVersion {
             return Err(corrupt);
         }
         fields::read(input, Field::NoteDesc, note.desc_offset, &mut desc)?;
+        Self::parse_at(&desc, endian, note.desc_offset)
+    }
+
+    /// Reads the descriptor `desc`, of a file of this byte order. What a later library adds to it is passed over.
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`] where it ends early.
+    pub fn parse(desc: &[u8], endian: Endian) -> Result<Self, Error> {
+        Self::parse_at(desc, endian, 0)
+    }
+
+    fn parse_at(desc: &[u8], endian: Endian, offset: u64) -> Result<Self, Error> {
         let layout = Layout { endian, class: Class::Bits64 };
-        let mut fields = FieldReader::new(&desc, layout, Field::NoteDesc, note.desc_offset);
+        let mut fields = FieldReader::new(desc, layout, Field::NoteDesc, offset);
         let epoch = fields.u64()?;
+        let corrupt = Error::Corrupt { field: Field::NoteDesc, offset };
         let sha256 = fields.bytes(32)?.try_into().map_err(|_| corrupt)?;
         Ok(Self { epoch, sha256 })
     }
@@ -113,6 +126,11 @@ mod tests {
             for short in 0..64 {
                 let error = Err(Error::BufferTooSmall { needed: 64 });
                 assert_eq!(version.encode(endian, &mut buf[..short]), error);
+            }
+            assert_eq!(MapVersion::parse(&ended[24..], endian), Ok(version));
+            for short in 0..40 {
+                let cut = MapVersion::parse(&ended[24..24 + short], endian);
+                assert!(matches!(cut, Err(Error::Corrupt { field: Field::NoteDesc, .. })), "{short}");
             }
             // A file that ends inside the note, and a descriptor that is too short.
             for short in 24..64 {
