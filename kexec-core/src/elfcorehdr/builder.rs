@@ -199,7 +199,8 @@ impl Builder<'_> {
     #[must_use]
     pub fn map_version(&self, epoch: u64) -> MapVersion {
         let text = self.text.and_then(|text| Span::with_len(text.paddr.0, text.len));
-        let mut others = [text.unwrap_or_default(), self.backup.map(|backup| backup.source).unwrap_or_default()];
+        let mut others =
+            [text.unwrap_or_default(), self.backup.map(|backup| backup.source).unwrap_or_default()];
         others.sort_unstable_by_key(|span| span.start);
         let mut others = others.into_iter().filter(|span| !span.is_empty()).peekable();
         let pieces = self.ram.merged(RangeKind::is_dumped).flat_map(|span| self.loads_of(span));

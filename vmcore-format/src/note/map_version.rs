@@ -110,8 +110,7 @@ mod tests {
         let version = MapVersion { epoch: 0x0102_0304_0506_0708, sha256: [0xd5; 32] };
         let little =
             [&b"\x09\0\0\0\x28\0\0\0\x01\0CKKCAPTURE\0\0\0\0"[..], b"\x08\x07\x06\x05\x04\x03\x02\x01"];
-        let big =
-            [&b"\0\0\0\x09\0\0\0\x28KC\0\x01KCAPTURE\0\0\0\0"[..], b"\x01\x02\x03\x04\x05\x06\x07\x08"];
+        let big = [&b"\0\0\0\x09\0\0\0\x28KC\0\x01KCAPTURE\0\0\0\0"[..], b"\x01\x02\x03\x04\x05\x06\x07\x08"];
         for (endian, head) in [(Endian::Little, little), (Endian::Big, big)] {
             let mut buf = [0xaa; 65];
             assert_eq!(version.encode(endian, &mut buf), Ok(MapVersion::NOTE_LEN));

@@ -109,7 +109,8 @@ fn peers_line(line: &str) -> Option<Header> {
 /// Where the plan puts the header.
 fn own_segment(plan: &Value) -> Option<core::ops::Range<u64>> {
     let segments = plan.get("segments")?.as_array()?;
-    let segment = segments.iter().find(|segment| segment.get("kind").is_some_and(|kind| kind == "elfcorehdr"))?;
+    let segment =
+        segments.iter().find(|segment| segment.get("kind").is_some_and(|kind| kind == "elfcorehdr"))?;
     let mem = segment.get("mem")?.as_u64()?;
     Some(mem..mem + segment.get("bufsz")?.as_u64()?)
 }

@@ -25,7 +25,13 @@ pub(crate) fn plain_text(planned: &Planned<'_>) -> String {
 
 /// What the elfcorehdr lacks, a line each.
 pub(crate) fn left_out(planned: &Planned<'_>) -> String {
-    planned.elfcorehdr.omitted.into_iter().flat_map(lacks).map(|what| format!("elfcorehdr: without {what}\n")).collect()
+    planned
+        .elfcorehdr
+        .omitted
+        .into_iter()
+        .flat_map(lacks)
+        .map(|what| format!("elfcorehdr: without {what}\n"))
+        .collect()
 }
 
 /// The plan as one object.

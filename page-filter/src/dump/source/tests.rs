@@ -91,7 +91,10 @@ fn the_first_map_version_that_can_be_read_counts() {
     let note = |epoch| version(epoch).encode_ended(vmcore_format::Endian::Little).unwrap();
     let map_version = |bytes: &[u8]| {
         let region = NoteRegion { offset: 0, len: bytes.len() as u64, align: 4 };
-        Source::empty(Layout::LE64, NoteBytes::Region(&bytes, region)).with_notes(&mut []).unwrap().map_version
+        Source::empty(Layout::LE64, NoteBytes::Region(&bytes, region))
+            .with_notes(&mut [])
+            .unwrap()
+            .map_version
     };
     let both = [&note(1)[..64], &note(2)].concat();
     assert_eq!(map_version(&both), Some(version(1)));
