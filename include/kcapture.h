@@ -1118,6 +1118,55 @@ kcap_status kcap_memory_map_clear(struct kcap_memory_map *map);
 
 /*
  ====================================================================================================
+ The version of the memory map that a header was made of, in a note: by it the capture side sees a stale one.
+ ====================================================================================================
+ */
+
+/* `n_type` of the note (name "KCAPTURE"). */
+#define KCAP_NT_MAP_NOTE 0x4b430001
+
+/* The length of the note with the all-zero header behind it that ends the notes of a `PT_NOTE`, in bytes. */
+#define KCAP_MAP_NOTE_LEN 76
+
+/* What the note says of the memory map that a header was made of. */
+typedef struct kcap_map_note {
+  /* The number of the version: a later one has a higher one. */
+  uint64_t epoch;
+  /*
+   The SHA-256 of the memory that the header's `PT_LOAD`s name (`p_paddr`, `p_memsz`): of each range, in ascending order and as
+   long as it goes without a gap, the first address and the first past the end, 8 bytes each, little-endian.
+   */
+  uint8_t sha256[32];
+} kcap_map_note;
+
+/*
+ Reads the descriptor of a `KCAP_NOTE_MAP_VERSION`, the `len` bytes at `desc`, to `version`. What a later library adds to it is
+ passed over. `error` may be NULL.
+
+ Errors: `KCAP_ERR_CORRUPT` (`desc` ends early), `KCAP_ERR_INVALID` (`big_endian`), `KCAP_ERR_NULL`, `KCAP_ERR_LENGTH`.
+ */
+kcap_status kcap_map_note_parse(const uint8_t *desc,
+                                size_t len,
+                                uint32_t big_endian,
+                                struct kcap_map_note *version,
+                                struct kcap_error *error);
+
+/*
+ Writes the note, `KCAP_MAP_NOTE_LEN` bytes, to the front of the `buf_len` bytes at `buf`. It is to lie in memory of the
+ crash region that stays, best right behind the elfcorehdr in its segment; the last of the header's `cpu_notes` tells of it.
+ `error` may be NULL.
+
+ Errors: `KCAP_ERR_BUFFER_TOO_SMALL` (`value`: bytes for `buf`), `KCAP_ERR_INVALID` (`big_endian`), `KCAP_ERR_NULL`,
+ `KCAP_ERR_LENGTH`.
+ */
+kcap_status kcap_map_note_encode(const struct kcap_map_note *version,
+                                 uint32_t big_endian,
+                                 uint8_t *buf,
+                                 size_t buf_len,
+                                 struct kcap_error *error);
+
+/*
+ ====================================================================================================
  A map of memory that lives: changes are published as a whole, and readers keep the version that they hold.
  ====================================================================================================
  */
@@ -2936,6 +2985,18 @@ kcap_status kcap_elfcorehdr_get_omitted(const struct kcap_elfcorehdr *header,
                                         uint32_t *omitted,
                                         struct kcap_error *error);
 
+/*
+ Writes what the header says of the version `epoch` of the map that it is made of to `version`, for a note
+ (`kcap_map_note_encode`): the capture side sees by it whether the header is still that one. The note's own entry in
+ `cpu_notes` changes nothing. A header that is patched still has the note of the version that it was built of. `error` may be NULL.
+
+ Errors: `KCAP_ERR_NULL`, `KCAP_ERR_LENGTH`, `KCAP_ERR_INVALID`.
+ */
+kcap_status kcap_elfcorehdr_get_map_note(const struct kcap_elfcorehdr *header,
+                                         uint64_t epoch,
+                                         struct kcap_map_note *version,
+                                         struct kcap_error *error);
+
 /* The sizes of a header. Set `size` before the call. */
 typedef struct kcap_elfcorehdr_lengths {
   /* `sizeof(kcap_elfcorehdr_lengths)`. */
@@ -3571,6 +3632,317 @@ kcap_status kcap_burst_ends(struct kcap_burst *burst,
                             uint64_t now,
                             uint32_t *ends,
                             struct kcap_error *error);
+
+/*
+ ====================================================================================================
+ Whether a machine is ready for a crash, a kexec or a live update: rules over what the caller collected.
+ ====================================================================================================
+ */
+
+/* A crash: the kernel that was loaded for it captures the machine's memory. */
+#define KCAP_FOR_KDUMP 0
+
+/* Leaving the running kernel for another one; processes end. */
+#define KCAP_FOR_KEXEC 1
+
+/* The same, with memory and devices handed over. */
+#define KCAP_FOR_LIVE_UPDATE 2
+
+/* As it should be. */
+#define KCAP_VERDICT_OK 0
+
+/* Worth knowing. */
+#define KCAP_VERDICT_INFO 1
+
+/* Something will be lost, or may go wrong. */
+#define KCAP_VERDICT_WARN 2
+
+/* What is about to be done cannot work, or is not safe. */
+#define KCAP_VERDICT_BLOCK 3
+
+/* Is a crash kernel loaded? */
+#define KCAP_CHECK_CRASH_IMAGE 1
+
+/* Is enough memory set aside for it? */
+#define KCAP_CHECK_RESERVATION 2
+
+/* Does it know the memory that there is? */
+#define KCAP_CHECK_MEMORY_MAP 3
+
+/* Can memory of a kernel be taken away? */
+#define KCAP_CHECK_REMOVABLE_MEMORY 4
+
+/* May a kernel be loaded? */
+#define KCAP_CHECK_LOADING 5
+
+/* Who has special files open? */
+#define KCAP_CHECK_OPEN_FILE 6
+
+/* Who locks or pins memory? */
+#define KCAP_CHECK_LOCKED_MEMORY 7
+
+/* How much memory is in pools of huge pages? */
+#define KCAP_CHECK_HUGE_PAGES 8
+
+/* Is `/dev/liveupdate` free? */
+#define KCAP_CHECK_LIVE_UPDATE 9
+
+/* Is kexec handover on? */
+#define KCAP_CHECK_KHO 10
+
+/* Can the dump be written? */
+#define KCAP_CHECK_DUMP_TARGET 11
+
+/* Could every process be looked at? */
+#define KCAP_CHECK_UNSEEN 12
+
+/* Another question, of a newer library. */
+#define KCAP_CHECK_OTHER 255
+
+/* The machine does not say it. */
+#define KCAP_NOT_SAID 0
+
+/* It says no. */
+#define KCAP_SAID_NO 1
+
+/* It says yes. */
+#define KCAP_SAID_YES 2
+
+/* Bits of `kcap_preflight.known`: `crash_size` is known. */
+#define KCAP_KNOWN_CRASH_SIZE 1
+
+/* `crash_least` and `crash_safe` are. */
+#define KCAP_KNOWN_CRASH_NEEDS 2
+
+/* `map_loaded` is. */
+#define KCAP_KNOWN_MAP_LOADED 4
+
+/* `map_now` is. */
+#define KCAP_KNOWN_MAP_NOW 8
+
+/* `limit_panic` is. */
+#define KCAP_KNOWN_LIMIT_PANIC 0x10
+
+/* `limit_reboot` is. */
+#define KCAP_KNOWN_LIMIT_REBOOT 0x20
+
+/* `ram` and `hugetlb` are. */
+#define KCAP_KNOWN_RAM 0x40
+
+/* `kho_scratch` is. */
+#define KCAP_KNOWN_KHO_SCRATCH 0x80
+
+/* `target_free` is: else the folder cannot be reached. */
+#define KCAP_KNOWN_TARGET_FREE 0x100
+
+/* `dump_least` and `dump_most` are. */
+#define KCAP_KNOWN_DUMP_NEEDS 0x200
+
+/* `service_manager` is. */
+#define KCAP_KNOWN_SERVICE_MANAGER 0x400
+
+/* A process. */
+typedef struct kcap_process {
+  /* Its name or command line, in UTF-8. */
+  const char *command;
+  /* The service it belongs to, in UTF-8, where that is known (on Linux by its cgroup); else NULL. A login session is none. */
+  const char *unit;
+  /* Memory that must not be swapped out, in bytes. */
+  uint64_t locked;
+  /* Memory that must not move, in bytes. */
+  uint64_t pinned;
+  /* Its number. */
+  uint32_t pid;
+  /* Its parent's number, 0 for none. */
+  uint32_t parent;
+  /* Not 0: the service manager lists `unit`, or without one the process itself, as active. */
+  uint32_t active;
+  /* 0. */
+  uint32_t reserved;
+} kcap_process;
+
+/* An open file is neither of the next two. */
+#define KCAP_FILE_OTHER 0
+
+/* It is a character device. */
+#define KCAP_FILE_CHAR_DEVICE 1
+
+/* It lies on `hugetlbfs`. */
+#define KCAP_FILE_HUGETLB 2
+
+/* A file that a process has open. */
+typedef struct kcap_open_file {
+  /* Its path in UTF-8, as `/proc/PID/fd` links to it. */
+  const char *path;
+  /* The process. */
+  uint32_t pid;
+  /* What it is: a `KCAP_FILE_` number. */
+  uint32_t kind;
+  /* Of a device: the driver's number. */
+  uint32_t major;
+  /* Of a device: its own. */
+  uint32_t minor;
+  /* Not 0: a live-update session keeps it. */
+  uint32_t preserved;
+  /* 0. */
+  uint32_t reserved;
+} kcap_open_file;
+
+/* Bytes of a SHA-256 digest of a map of RAM. */
+#define KCAP_RAM_DIGEST_LEN 32
+
+/* A machine at one moment. Set `size`; members of 0 say nothing. */
+typedef struct kcap_preflight {
+  /* `sizeof(kcap_preflight)`. */
+  size_t size;
+  /* All processes, in the order of their numbers. */
+  const struct kcap_process *processes;
+  /* How many. */
+  size_t process_count;
+  /* Files that they have open; those that are not special may be left out. */
+  const struct kcap_open_file *files;
+  /* How many. */
+  size_t file_count;
+  /* Where a crash kernel is loaded: what is set aside for it. */
+  const struct kcap_span *crash_segments;
+  /* How many. */
+  size_t crash_segment_count;
+  /* Where an ordinary kernel will be, as far as it is known. */
+  const struct kcap_span *segments;
+  /* How many. */
+  size_t segment_count;
+  /* Memory that may be taken away. */
+  const struct kcap_span *removable;
+  /* How many. */
+  size_t removable_count;
+  /* The folder for dumps in UTF-8, or NULL. */
+  const char *target;
+  /* Bytes set aside for a crash kernel. */
+  uint64_t crash_size;
+  /* Bytes that it needs at least. */
+  uint64_t crash_least;
+  /* Bytes that it needs to be safe. */
+  uint64_t crash_safe;
+  /* How often a crash kernel may still be loaded; -1: without limit. */
+  int64_t limit_panic;
+  /* How often an ordinary one may. */
+  int64_t limit_reboot;
+  /* Bytes of RAM. */
+  uint64_t ram;
+  /* Bytes of all pools of huge pages. */
+  uint64_t hugetlb;
+  /* Bytes that the next kernel starts in (KHO). */
+  uint64_t kho_scratch;
+  /* Free bytes in `target`. */
+  uint64_t target_free;
+  /* Bytes of a dump, at least. */
+  uint64_t dump_least;
+  /* Bytes of a dump, at most. */
+  uint64_t dump_most;
+  /* Processes whose open files could not be looked at. */
+  uint64_t unseen;
+  /* SHA-256 of the map of RAM that the crash kernel was loaded with: `kcap_memory_map_ram_digest`. */
+  uint8_t map_loaded[KCAP_RAM_DIGEST_LEN];
+  /* SHA-256 of the map of RAM now. */
+  uint8_t map_now[KCAP_RAM_DIGEST_LEN];
+  /* `KCAP_KNOWN_` bits: which of the numbers above say something. */
+  uint32_t known;
+  /* The process that starts and stops services: 1 where systemd runs. */
+  uint32_t service_manager;
+  /* Not 0: processes are to go on in the next kernel, so that each must be one that can be checkpointed. */
+  uint32_t checkpoint;
+  /* Whether the kernel has kexec: one of `KCAP_NOT_SAID`, `KCAP_SAID_NO`, `KCAP_SAID_YES`, as the following. */
+  uint32_t has_kexec;
+  /* Whether a crash kernel is loaded. */
+  uint32_t crash_loaded;
+  /* Whether an ordinary kernel is loaded. */
+  uint32_t loaded;
+  /* Whether the kernel itself tells the crash kernel of memory that comes and goes (`crash_hotplug`). */
+  uint32_t map_updated;
+  /* Whether loading is switched off (`kexec_load_disabled`). */
+  uint32_t load_disabled;
+  /* Whether the kernel is locked down. */
+  uint32_t locked_down;
+  /* Whether kexec handover is on. */
+  uint32_t kho_on;
+  /* Whether what is handed over is complete. */
+  uint32_t kho_finalized;
+  /* Whether there is a `/dev/liveupdate`. */
+  uint32_t live_update;
+  /* Whether somebody has it. */
+  uint32_t live_update_busy;
+  /* Not 0: a part of the reservation is lent to user space (`crashkernel=SIZE,cma`). */
+  uint32_t crash_cma;
+  /* Not 0: `target` lies on an encrypted device. */
+  uint32_t target_encrypted;
+  /* Not 0: the crash kernel is given the keys of it. */
+  uint32_t target_keys;
+} kcap_preflight;
+
+/* Bytes of the texts of a `kcap_finding`, their NUL among them. */
+#define KCAP_FINDING_TEXT 256
+
+/* One finding. Its pointers are those of the snapshot. */
+typedef struct kcap_finding {
+  /* The process it is about, of `kcap_preflight.processes`; NULL for none. */
+  const struct kcap_process *process;
+  /* The file it is about, not NUL-terminated, of `path_len` bytes. */
+  const char *path;
+  /* 0 for none. */
+  size_t path_len;
+  /* The question: a `KCAP_CHECK_` number. */
+  uint32_t check;
+  /* How bad it is: a `KCAP_VERDICT_` number. */
+  uint32_t verdict;
+  /* 1: the service manager can stop the process and start it again. */
+  uint32_t managed;
+  /* 0. */
+  uint32_t reserved;
+  /* Why. */
+  char reason[KCAP_FINDING_TEXT];
+  /* What to do; empty for nothing. */
+  char remedy[KCAP_FINDING_TEXT];
+} kcap_finding;
+
+/* Who takes findings. */
+typedef struct kcap_finding_sink {
+  /* Given to the callback as it is. */
+  void *ctx;
+  /*
+   Takes a finding, which is used until the callback returns: 0, or the caller's own code, after which it is called no more. May
+   not be NULL.
+   */
+  int32_t (*found)(void *ctx, const struct kcap_finding *finding);
+} kcap_finding_sink;
+
+/* The memory that `kcap_preflight_check` needs, in bytes. */
+size_t kcap_preflight_work(size_t process_count, size_t file_count);
+
+/*
+ Looks at `machine` for a purpose, a `KCAP_FOR_` number: each finding goes to `sink`, and the worst verdict to `verdict`.
+
+ `work`, aligned to 8, has `kcap_preflight_work` bytes and no content that matters. `error` may be NULL.
+
+ Errors: `KCAP_ERR_INVALID` (purpose, kind of a file, a text that is not UTF-8), `KCAP_ERR_BUFFER_TOO_SMALL` (work), `KCAP_ERR_IO` (the
+ sink's own code), `KCAP_ERR_NULL`, `KCAP_ERR_LENGTH`.
+ */
+kcap_status kcap_preflight_check(const struct kcap_preflight *machine,
+                                 uint32_t purpose,
+                                 void *work,
+                                 size_t work_len,
+                                 const struct kcap_finding_sink *sink,
+                                 uint32_t *verdict,
+                                 struct kcap_error *error);
+
+/*
+ Writes a digest of the RAM of `map` that a dump holds to the `digest_len` bytes at `digest`, `KCAP_RAM_DIGEST_LEN` of them: the same for
+ the same RAM, however a source cuts its ranges.
+
+ Errors: `KCAP_ERR_BUFFER_TOO_SMALL`, `KCAP_ERR_NULL`, `KCAP_ERR_LENGTH`.
+ */
+kcap_status kcap_memory_map_ram_digest(const struct kcap_memory_map *map,
+                                       uint8_t *digest,
+                                       size_t digest_len);
 
 /*
  ====================================================================================================
@@ -4222,6 +4594,9 @@ kcap_status kcap_page_desc_parse(const uint8_t *bytes,
 
 /* makedumpfile's log of erased data, text: "ERASEINFO". */
 #define KCAP_NOTE_ERASEINFO 8
+
+/* The memory map that the header was made of: "KCAPTURE", `KCAP_NT_MAP_NOTE`. See `kcap_map_note_parse`. */
+#define KCAP_NOTE_MAP_VERSION 9
 
 /* A walk over the notes of a dump, in file order. */
 typedef struct kcap_notes kcap_notes;
@@ -6211,6 +6586,95 @@ kcap_status kcap_dumper_get_counts(const struct kcap_dumper *dumper,
  Errors: `KCAP_ERR_NOT_FOUND` (not counted yet, or no kernel), `KCAP_ERR_NULL`, `KCAP_ERR_LENGTH`.
  */
 kcap_status kcap_dumper_get_findings(const struct kcap_dumper *dumper, struct kcap_findings *findings);
+
+/*
+ ====================================================================================================
+ How large a dump of a running machine would be, how long it would take, and what a crash kernel needs.
+ ====================================================================================================
+ */
+
+/*
+ Counts the pages of a running machine by kind.
+
+ One thread at a time.
+ */
+typedef struct kcap_live_pages kcap_live_pages;
+
+/* The size of a `kcap_live_pages`, in bytes. */
+size_t kcap_live_pages_size(void);
+
+/* What the address of a `kcap_live_pages` must be a multiple of. */
+size_t kcap_live_pages_align(void);
+
+/*
+ Begins to count, in the `pages_len` bytes at `pages`.
+
+ Errors: `KCAP_ERR_BUFFER_TOO_SMALL` (`pages_len`), `KCAP_ERR_NULL`, `KCAP_ERR_ALIGNMENT`, `KCAP_ERR_LENGTH`.
+ */
+kcap_status kcap_live_pages_init(struct kcap_live_pages *pages, size_t pages_len);
+
+/*
+ Counts `count` page frames from `first` on by their words of `/proc/kpageflags`, 64 bits each. Frames come in order of their numbers;
+ of those that are no RAM none need be given.
+
+ Errors: `KCAP_ERR_NULL`, `KCAP_ERR_ALIGNMENT`, `KCAP_ERR_LENGTH`.
+ */
+kcap_status kcap_live_pages_add(struct kcap_live_pages *pages,
+                                uint64_t first,
+                                const uint64_t *words,
+                                size_t count);
+
+/*
+ Writes the pages of each kind to `counts` (whose `size` is set; NULL for none), and the page frame after the last one to `end` (NULL
+ for none). Zero pages are none of them: what is in a page is not known.
+
+ Errors: `KCAP_ERR_NULL`, `KCAP_ERR_LENGTH`.
+ */
+kcap_status kcap_live_pages_get(const struct kcap_live_pages *pages,
+                                struct kcap_counts *counts,
+                                uint64_t *end);
+
+/* What a dump would take. Set `size` before the call. */
+typedef struct kcap_estimate {
+  /* `sizeof(kcap_estimate)`. */
+  size_t size;
+  /* Page frames that the level keeps, those full of zeros among them. */
+  uint64_t pages;
+  /* Bytes of the file, at least. */
+  uint64_t least_bytes;
+  /* Bytes of the file, at most. */
+  uint64_t most_bytes;
+  /* Milliseconds on one core, at least: to a disk that takes 2 GB/s. */
+  uint64_t least_milliseconds;
+  /* Milliseconds, at most: to one that takes 50 MB/s. */
+  uint64_t most_milliseconds;
+} kcap_estimate;
+
+/*
+ Estimates a kdump-compressed dump of `level` (`KCAP_LEVEL_` bits), packed by `compression`, of a machine whose `counts->pages` are
+ known, with pages of `page_size` bytes; `end` is the page frame after its last one. It is no promise: what is in the pages is not
+ known, and memory changes until the crash. `error` may be NULL.
+
+ Errors: `KCAP_ERR_INVALID` (page size, level, compression), `KCAP_ERR_NULL`, `KCAP_ERR_LENGTH`.
+ */
+kcap_status kcap_dump_estimate(const struct kcap_counts *counts,
+                               uint64_t end,
+                               uint64_t page_size,
+                               kcap_level level,
+                               kcap_compression compression,
+                               struct kcap_estimate *found,
+                               struct kcap_error *error);
+
+/*
+ Writes what `crashkernel=` should set aside on a machine with `ram` bytes, whose kernel takes `kernel` bytes (code, data and bss): the
+ bytes below which it is not enough to `least`, and those that suffice for a distribution's RAM disk to `safe`.
+
+ Errors: `KCAP_ERR_NULL`, `KCAP_ERR_ALIGNMENT`.
+ */
+kcap_status kcap_crash_kernel_needs(uint64_t ram,
+                                    uint64_t kernel,
+                                    uint64_t *least,
+                                    uint64_t *safe);
 
 /*
  ====================================================================================================
