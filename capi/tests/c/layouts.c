@@ -24,6 +24,14 @@ PINNED(kcap_write_at, write_at, 8);
 PINNED(kcap_write_at, sync, 16);
 PINNED(kcap_write_at, write_once, 24);
 
+PINNED_SIZE(kcap_map_version, 16);
+PINNED(kcap_map_version, epoch, 0);
+PINNED(kcap_map_version, slot, 8);
+
+PINNED_SIZE(kcap_version_observer, 16);
+PINNED(kcap_version_observer, ctx, 0);
+PINNED(kcap_version_observer, published, 8);
+
 PINNED_SIZE(kcap_physical_bytes, 16);
 PINNED(kcap_physical_bytes, ctx, 0);
 PINNED(kcap_physical_bytes, bytes, 8);
@@ -124,6 +132,16 @@ PINNED(kcap_range, start, 0);
 PINNED(kcap_range, end, 8);
 PINNED(kcap_range, kind, 16);
 PINNED(kcap_range, reserved, 20);
+
+PINNED_SIZE(kcap_map_note, 40);
+PINNED(kcap_map_note, epoch, 0);
+PINNED(kcap_map_note, sha256, 8);
+
+PINNED_SIZE(kcap_map_change, 24);
+PINNED(kcap_map_change, start, 0);
+PINNED(kcap_map_change, end, 8);
+PINNED(kcap_map_change, before, 16);
+PINNED(kcap_map_change, after, 20);
 
 PINNED_SIZE(kcap_kernel_image, 88);
 PINNED(kcap_kernel_image, size, 0);
@@ -510,6 +528,7 @@ PINNED(kcap_burst, longest, 8);
 PINNED(kcap_burst, first, 16);
 PINNED(kcap_burst, last, 24);
 PINNED(kcap_burst, count, 32);
+
 PINNED_SIZE(kcap_process, 48);
 PINNED(kcap_process, command, 0);
 PINNED(kcap_process, unit, 8);
