@@ -438,10 +438,7 @@ mod tests {
             assert_eq!(version, rust.map_version(7).into());
             assert_eq!(kcap_elfcorehdr_get_map_note(null(), 7, place, null_mut()), KCAP_ERR_NULL);
             let none = null_mut();
-            assert_eq!(
-                kcap_elfcorehdr_get_map_note(&raw const header, 7, none, null_mut()),
-                KCAP_ERR_NULL
-            );
+            assert_eq!(kcap_elfcorehdr_get_map_note(&raw const header, 7, none, null_mut()), KCAP_ERR_NULL);
 
             let mut expected = [0_u8; 4096];
             let expected_len = rust.encode(&mut expected).unwrap();

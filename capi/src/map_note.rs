@@ -99,8 +99,7 @@ mod tests {
             assert_eq!(encode(null(), 0, 76), KCAP_ERR_NULL);
             assert_eq!(encode(&raw const version, 0, 77), KCAP_OK);
             let desc = buf[24..].as_ptr();
-            let mut parse =
-                |desc, len, big| kcap_map_note_parse(desc, len, big, &raw mut read, null_mut());
+            let mut parse = |desc, len, big| kcap_map_note_parse(desc, len, big, &raw mut read, null_mut());
             for short in 0..40 {
                 assert_eq!(parse(desc, short, 0), KCAP_ERR_CORRUPT, "{short}");
             }
