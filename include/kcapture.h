@@ -1118,6 +1118,55 @@ kcap_status kcap_memory_map_clear(struct kcap_memory_map *map);
 
 /*
  ====================================================================================================
+ The version of the memory map that a header was made of, in a note: by it the capture side sees a stale one.
+ ====================================================================================================
+ */
+
+/* `n_type` of the note (name "KCAPTURE"). */
+#define KCAP_NT_MAP_NOTE 0x4b430001
+
+/* The length of the note with the all-zero header behind it that ends the notes of a `PT_NOTE`, in bytes. */
+#define KCAP_MAP_NOTE_LEN 76
+
+/* What the note says of the memory map that a header was made of. */
+typedef struct kcap_map_note {
+  /* The number of the version: a later one has a higher one. */
+  uint64_t epoch;
+  /*
+   The SHA-256 of the memory that the header's `PT_LOAD`s name (`p_paddr`, `p_memsz`): of each range, in ascending order and as
+   long as it goes without a gap, the first address and the first past the end, 8 bytes each, little-endian.
+   */
+  uint8_t sha256[32];
+} kcap_map_note;
+
+/*
+ Reads the descriptor of a `KCAP_NOTE_MAP_VERSION`, the `len` bytes at `desc`, to `version`. What a later library adds to it is
+ passed over. `error` may be NULL.
+
+ Errors: `KCAP_ERR_CORRUPT` (`desc` ends early), `KCAP_ERR_INVALID` (`big_endian`), `KCAP_ERR_NULL`, `KCAP_ERR_LENGTH`.
+ */
+kcap_status kcap_map_note_parse(const uint8_t *desc,
+                                size_t len,
+                                uint32_t big_endian,
+                                struct kcap_map_note *version,
+                                struct kcap_error *error);
+
+/*
+ Writes the note, `KCAP_MAP_NOTE_LEN` bytes, to the front of the `buf_len` bytes at `buf`. It is to lie in memory of the
+ crash region that stays, best right behind the elfcorehdr in its segment; the last of the header's `cpu_notes` tells of it.
+ `error` may be NULL.
+
+ Errors: `KCAP_ERR_BUFFER_TOO_SMALL` (`value`: bytes for `buf`), `KCAP_ERR_INVALID` (`big_endian`), `KCAP_ERR_NULL`,
+ `KCAP_ERR_LENGTH`.
+ */
+kcap_status kcap_map_note_encode(const struct kcap_map_note *version,
+                                 uint32_t big_endian,
+                                 uint8_t *buf,
+                                 size_t buf_len,
+                                 struct kcap_error *error);
+
+/*
+ ====================================================================================================
  A map of memory that lives: changes are published as a whole, and readers keep the version that they hold.
  ====================================================================================================
  */
@@ -2936,6 +2985,18 @@ kcap_status kcap_elfcorehdr_get_omitted(const struct kcap_elfcorehdr *header,
                                         uint32_t *omitted,
                                         struct kcap_error *error);
 
+/*
+ Writes what the header says of the version `epoch` of the map that it is made of to `version`, for a note
+ (`kcap_map_note_encode`): the capture side sees by it whether the header is still that one. The note's own entry in
+ `cpu_notes` changes nothing. A header that is patched still has the note of the version that it was built of. `error` may be NULL.
+
+ Errors: `KCAP_ERR_NULL`, `KCAP_ERR_LENGTH`, `KCAP_ERR_INVALID`.
+ */
+kcap_status kcap_elfcorehdr_get_map_note(const struct kcap_elfcorehdr *header,
+                                         uint64_t epoch,
+                                         struct kcap_map_note *version,
+                                         struct kcap_error *error);
+
 /* The sizes of a header. Set `size` before the call. */
 typedef struct kcap_elfcorehdr_lengths {
   /* `sizeof(kcap_elfcorehdr_lengths)`. */
@@ -4533,6 +4594,9 @@ kcap_status kcap_page_desc_parse(const uint8_t *bytes,
 
 /* makedumpfile's log of erased data, text: "ERASEINFO". */
 #define KCAP_NOTE_ERASEINFO 8
+
+/* The memory map that the header was made of: "KCAPTURE", `KCAP_NT_MAP_NOTE`. See `kcap_map_note_parse`. */
+#define KCAP_NOTE_MAP_VERSION 9
 
 /* A walk over the notes of a dump, in file order. */
 typedef struct kcap_notes kcap_notes;

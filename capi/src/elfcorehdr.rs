@@ -7,6 +7,7 @@ use vmcore_format::{Class, Endian, Layout, PhysAddr, VirtAddr};
 
 use crate::error::{answer, kcap_error};
 use crate::map::{kcap_memory_map, kcap_span};
+use crate::map_note::kcap_map_note;
 use crate::ptr::{self, Growing};
 use crate::status::{Failure, KCAP_ERR_NOT_MAPPED, kcap_status};
 
@@ -259,6 +260,25 @@ pub unsafe extern "C" fn kcap_elfcorehdr_get_omitted(
     })
 }
 
+/// Writes what the header says of the version `epoch` of the map that it is made of to `version`, for a note
+/// (`kcap_map_note_encode`): the capture side sees by it whether the header is still that one. The note's own entry in
+/// `cpu_notes` changes nothing. A header that is patched still has the note of the version that it was built of. `error` may be NULL.
+///
+/// Errors: `KCAP_ERR_NULL`, `KCAP_ERR_LENGTH`, `KCAP_ERR_INVALID`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kcap_elfcorehdr_get_map_note(
+    header: *const kcap_elfcorehdr,
+    epoch: u64,
+    version: *mut kcap_map_note,
+    error: *mut kcap_error,
+) -> kcap_status {
+    answer(error, || {
+        let place = ptr::out(version)?;
+        place.put(builder(header)?.map_version(epoch).into());
+        Ok(())
+    })
+}
+
 /// The sizes of a header. Set `size` before the call.
 #[derive(Debug, Clone, Copy)]
 #[repr(C)]
@@ -412,6 +432,14 @@ mod tests {
                 exclude: &[Builder::LOW_MEMORY],
                 backup: None,
             };
+            let mut version = kcap_map_note::default();
+            let place = &raw mut version;
+            assert_eq!(kcap_elfcorehdr_get_map_note(&raw const header, 7, place, null_mut()), KCAP_OK);
+            assert_eq!(version, rust.map_version(7).into());
+            assert_eq!(kcap_elfcorehdr_get_map_note(null(), 7, place, null_mut()), KCAP_ERR_NULL);
+            let none = null_mut();
+            assert_eq!(kcap_elfcorehdr_get_map_note(&raw const header, 7, none, null_mut()), KCAP_ERR_NULL);
+
             let mut expected = [0_u8; 4096];
             let expected_len = rust.encode(&mut expected).unwrap();
 

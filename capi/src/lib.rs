@@ -64,6 +64,7 @@ mod load_failure;
 mod text;
 
 pub mod map;
+pub mod map_note;
 
 pub mod versioned_map;
 

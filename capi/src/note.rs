@@ -32,6 +32,8 @@ pub const KCAP_NOTE_QEMU_CPU_STATE: u32 = 6;
 pub const KCAP_NOTE_DEVICE_DUMP: u32 = 7;
 /// makedumpfile's log of erased data, text: "ERASEINFO".
 pub const KCAP_NOTE_ERASEINFO: u32 = 8;
+/// The memory map that the header was made of: "KCAPTURE", `KCAP_NT_MAP_NOTE`. See `kcap_map_note_parse`.
+pub const KCAP_NOTE_MAP_VERSION: u32 = 9;
 
 const fn kind_number(kind: NoteKind) -> u32 {
     match kind {
@@ -43,6 +45,7 @@ const fn kind_number(kind: NoteKind) -> u32 {
         NoteKind::QemuCpuState => KCAP_NOTE_QEMU_CPU_STATE,
         NoteKind::DeviceDump => KCAP_NOTE_DEVICE_DUMP,
         NoteKind::EraseInfo => KCAP_NOTE_ERASEINFO,
+        NoteKind::MapVersion => KCAP_NOTE_MAP_VERSION,
         _ => KCAP_NOTE_OTHER,
     }
 }

@@ -25,6 +25,8 @@ ONLY_PEERS = {
     # The kernel leaves that memory out as well.
     "kernel": [],
 }
+# - The note of the map that the header was made of, which only ours has, and only if the kernel does not rewrite the header.
+OUR_NOTE, OUR_NOTE_LEN = b"KCAPTURE\0", 64
 # Each crash has its own second.
 OTHER_VALUE = {"CRASHTIME"}
 
@@ -89,10 +91,15 @@ def main(peer, cpus, ours, theirs):
         check_registers(name, headers, cpus)
     if ours.ehdr != theirs.ehdr:
         sys.exit(f"ELF header {ours.ehdr}, of {peer} {theirs.ehdr}")
+    own = [note for note in ours.notes if note[0] == OUR_NOTE]
+    for size in ("p_filesz", "p_memsz"):
+        theirs.phdrs[0][size] += OUR_NOTE_LEN * len(own)
     expected = as_ours_would_be(peer, theirs)
     if ours.phdrs != expected:
         sys.exit(f"program headers:{shown(ours.phdrs)}\nof {peer}:{shown(expected)}")
-    kinds = [[(note[0], note[1], len(note[2])) for note in headers.notes] for headers in (ours, theirs)]
+    kinds = [
+        [(note[0], note[1], len(note[2])) for note in headers.notes if note not in own] for headers in (ours, theirs)
+    ]
     if kinds[0] != kinds[1]:
         sys.exit(f"notes {kinds[0]}, of {peer} {kinds[1]}")
     infos = [headers.vmcoreinfo() for headers in (ours, theirs)]
@@ -100,7 +107,7 @@ def main(peer, cpus, ours, theirs):
     if list(infos[0]) != list(infos[1]) or differ - OTHER_VALUE:
         sys.exit(f"VMCOREINFO differs from that of {peer}: {sorted(differ)}")
     print(
-        f"/proc/vmcore as where {peer} loaded: {len(ours.loads)} PT_LOADs, {len(ours.notes)} notes, "
+        f"/proc/vmcore as where {peer} loaded: {len(ours.loads)} PT_LOADs, {len(ours.notes)} notes with {len(own)} of ours, "
         f"{len(infos[0])} lines of VMCOREINFO"
     )
 

@@ -133,6 +133,10 @@ PINNED(kcap_range, end, 8);
 PINNED(kcap_range, kind, 16);
 PINNED(kcap_range, reserved, 20);
 
+PINNED_SIZE(kcap_map_note, 40);
+PINNED(kcap_map_note, epoch, 0);
+PINNED(kcap_map_note, sha256, 8);
+
 PINNED_SIZE(kcap_map_change, 24);
 PINNED(kcap_map_change, start, 0);
 PINNED(kcap_map_change, end, 8);

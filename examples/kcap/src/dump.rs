@@ -13,7 +13,7 @@ use vmcore_format::kdump::Compression;
 use crate::args::DumpArgs;
 use crate::count::Extent;
 use crate::exit::{Exit, Failure, in_words};
-use crate::facts::{Facts, input_json};
+use crate::facts::{Facts, input_json, map_version_words};
 use crate::input::{Opened, with_opened};
 use crate::messages::Messages;
 use crate::ranges::Ranges;
@@ -149,6 +149,7 @@ fn run_opened(
     let exit = *result.as_ref().unwrap_or(&Exit::Failed);
     if let Some(last) = saved.last() {
         report::print(&last.report, context.page_size, messages);
+        messages.report(format_args!("{:<16}{}", "memory map", map_version_words(opened)));
     }
     if let Some(mut output) = report {
         let text = format!("{:#}\n", report::json(&context, &saved, exit));

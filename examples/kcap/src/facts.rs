@@ -137,6 +137,31 @@ fn machine_name(machine: &Source<'_>) -> String {
     format!("{name}, {bits}-bit, {order}-endian")
 }
 
+/// Whether the program headers name the memory that the map had which the note names; `None` where either is not known.
+fn header_agrees(opened: &Opened<'_>) -> Option<bool> {
+    Some(opened.machine.map_version?.sha256 == opened.header_sha256?)
+}
+
+/// The memory map that the header was made of, in words.
+pub(crate) fn map_version_words(opened: &Opened<'_>) -> String {
+    let Some(version) = &opened.machine.map_version else { return "unknown".into() };
+    let agrees = match header_agrees(opened) {
+        Some(true) => ", as the program headers have it",
+        Some(false) => "; the program headers are not of the map that the note names",
+        None => "",
+    };
+    format!("{}{agrees}", words::map_version(version))
+}
+
+/// The same as an object.
+fn map_version_json(opened: &Opened<'_>) -> Option<Value> {
+    let mut object = words::map_version_json(opened.machine.map_version.as_ref()?);
+    if let Some(object) = object.as_object_mut() {
+        object.insert("header_agrees".into(), header_agrees(opened).into());
+    }
+    Some(object)
+}
+
 /// The format of the input, as an object of the report.
 pub(crate) fn input_json(opened: &Opened<'_>) -> Map<String, Value> {
     let files: Vec<_> = opened.paths.iter().map(|path| path.display().to_string()).collect();
@@ -154,6 +179,7 @@ pub(crate) fn input_json(opened: &Opened<'_>) -> Map<String, Value> {
         "flattened": opened.flattened,
         "level": opened.machine.left_out.bits(),
         "incomplete": opened.machine.incomplete,
+        "map_version": map_version_json(opened),
     });
     match object {
         Value::Object(map) => map,

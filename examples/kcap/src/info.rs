@@ -10,7 +10,7 @@ use vmcore_format::eraseinfo::EraseLine;
 use crate::args::InfoArgs;
 use crate::count::{self, Extent};
 use crate::exit::{Exit, Failure};
-use crate::facts::{Facts, input_json};
+use crate::facts::{Facts, input_json, map_version_words};
 use crate::input::{Format, Opened, with_opened};
 use crate::ranges::Ranges;
 use crate::redact;
@@ -119,6 +119,7 @@ fn plain_text(opened: &Opened<'_>, info: &Info) -> String {
     let bytes = |frames: u64| words::size(frames.saturating_mul(page_size.bytes()));
     let mut lines = format_lines(opened);
     lines.extend(info.facts.lines());
+    lines.push(("memory map", map_version_words(opened)));
     lines.push(("memory", format!("{} ({} page frames)", bytes(info.known.frames), info.known.frames)));
     lines.push(("held", format!("{} ({} page frames)", bytes(info.held.frames), info.held.frames)));
     for range in &info.known.ranges {

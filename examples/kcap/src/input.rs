@@ -68,6 +68,8 @@ pub(crate) struct Opened<'a> {
     pub(crate) flattened: bool,
     /// What the dump says about its machine.
     pub(crate) machine: Source<'a>,
+    /// The digest of the memory that the program headers name; `None` where there are none.
+    pub(crate) header_sha256: Option<[u8; 32]>,
     /// The machine's memory.
     pub(crate) memory: Box<dyn PhysMemory + 'a>,
     /// Readers of the same memory for other threads.
@@ -132,7 +134,16 @@ pub(crate) fn with_opened<R>(
         let memory = Box::new(KdumpMemory::new(kdump, &mut decode, &mut pages).map_err(failure)?);
         let format = Format::Kdump { compression, header_version };
         let lend_memory = Box::new(|work: &mut dyn FnMut(&mut dyn PhysMemory)| lend_kdump(&views, work));
-        return work(Opened { paths, identities, format, flattened, machine, memory, lend_memory });
+        return work(Opened {
+            paths,
+            identities,
+            format,
+            flattened,
+            machine,
+            header_sha256: None,
+            memory,
+            lend_memory,
+        });
     }
     if !is_elf(first) {
         return Err(not_a_dump(path, first));
@@ -156,7 +167,8 @@ pub(crate) fn with_opened<R>(
         work(&mut ElfMemory::with_index(first, index));
     });
     let memory = Box::new(memory);
-    work(Opened { paths, identities, format: Format::Elf, flattened, machine, memory, lend_memory })
+    let (format, header_sha256) = (Format::Elf, Some(index.memory_sha256()));
+    work(Opened { paths, identities, format, flattened, machine, header_sha256, memory, lend_memory })
 }
 
 /// A reader of its own of a kdump-compressed file, for the thread that `work` is to run on. What opened once opens again.

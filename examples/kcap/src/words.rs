@@ -2,7 +2,9 @@
 
 use page_filter::dump::Reason;
 use page_filter::{Doubt, Fault, Findings, FrameRanges, MemoryModel, PageKind, Sections, Witness};
+use serde_json::{Value, json};
 use vmcore_format::kdump::Compression;
+use vmcore_format::note::MapVersion;
 
 /// Why a page cannot be read.
 pub(crate) fn fault(fault: Fault) -> String {
@@ -14,6 +16,22 @@ pub(crate) fn fault(fault: Fault) -> String {
         Fault::Code(code) => host::describe(code),
         _ => "cannot be read".into(),
     }
+}
+
+/// Bytes in hexadecimal.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// The version of a memory map: its number, and the first digits of its digest.
+pub(crate) fn map_version(version: &MapVersion) -> String {
+    let digest: String = hex(&version.sha256).chars().take(16).collect();
+    format!("epoch {}, sha256 {digest}", version.epoch)
+}
+
+/// The same as an object.
+pub(crate) fn map_version_json(version: &MapVersion) -> Value {
+    json!({ "epoch": version.epoch, "sha256": hex(&version.sha256) })
 }
 
 /// Why more was kept than asked.

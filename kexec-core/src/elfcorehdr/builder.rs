@@ -1,12 +1,13 @@
 //! The header as a list of program headers, and as bytes.
 
 use super::DirectMap;
-use crate::map::{MemoryMap, RangeKind, Span};
+use crate::map::{MemoryMap, RangeKind, Span, sha256_of};
 use crate::{Error, Field};
 use vmcore_format::elf::{
     EM_386, EM_AARCH64, EM_RISCV, EM_X86_64, Header, PF_R, PF_W, PF_X, PN_XNUM, PT_LOAD, PT_NOTE,
     ProgramHeader,
 };
+use vmcore_format::note::MapVersion;
 use vmcore_format::{Class, Layout, PhysAddr, VirtAddr};
 
 /// The first address that class 32 cannot hold.
@@ -185,6 +186,31 @@ impl Builder<'_> {
         })?;
         slots.for_each(|slot| slot.fill(0));
         Ok(len)
+    }
+
+    /// What the header says of the version `epoch` of the map that it is made of, for a note: the capture side sees by it whether
+    /// the header is still that one.
+    ///
+    /// The digest is of all memory that the `PT_LOAD`s name, which the map holds and [`exclude`](Self::exclude) leaves in. The note, written by
+    /// [`MapVersion::encode_ended`], lies in memory of the crash region that stays, best right behind the header in its segment, and the
+    /// last of [`cpu_notes`](Self::cpu_notes) tells of it. As each `PT_NOTE` has the same size wherever it points, the header can
+    /// be encoded once to find its place, and again with the note's address. A header that is [patched](Self::patch) still has the note
+    /// of the version that it was built of.
+    #[must_use]
+    pub fn map_version(&self, epoch: u64) -> MapVersion {
+        let text = self.text.and_then(|text| Span::with_len(text.paddr.0, text.len));
+        let mut others =
+            [text.unwrap_or_default(), self.backup.map(|backup| backup.source).unwrap_or_default()];
+        others.sort_unstable_by_key(|span| span.start);
+        let mut others = others.into_iter().filter(|span| !span.is_empty()).peekable();
+        let pieces = self.ram.merged(RangeKind::is_dumped).flat_map(|span| self.loads_of(span));
+        let mut ram = pieces.map(|load| Span::new(load.memory().start, load.memory().end)).peekable();
+        let in_order = core::iter::from_fn(|| match (ram.peek(), others.peek()) {
+            (Some(ram), Some(other)) if other.start < ram.start => others.next(),
+            (None, _) => others.next(),
+            _ => ram.next(),
+        });
+        MapVersion { epoch, sha256: sha256_of(in_order) }
     }
 
     /// The number of program headers before the `PT_LOAD`s, and before those of RAM.

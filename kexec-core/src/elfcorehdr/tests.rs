@@ -9,6 +9,8 @@ use vmcore_format::elf::{
 };
 use vmcore_format::{Class, Layout, PhysAddr, VirtAddr};
 
+mod map_version;
+
 use RangeKind::{CrashKernel, Reserved, ReservedRam, SystemRam};
 
 fn map<'a>(table: &'a mut [Range], ranges: &[(u64, u64, RangeKind)]) -> MemoryMap<'a> {

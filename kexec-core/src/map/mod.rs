@@ -16,9 +16,11 @@
 //! ```
 
 mod kind;
+mod digest;
 mod memory_map;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use digest::sha256_of;
 pub use kind::{Beneath, Range, RangeKind, Span};
 pub use memory_map::{MemoryMap, Merged};

@@ -209,6 +209,12 @@ impl<'a> Plan<'a> {
         self.places.kernel_entry
     }
 
+    /// The physical address of the elfcorehdr; `None` for an ordinary kernel. A header of the same length has the same one.
+    #[must_use]
+    pub fn elfcorehdr(&self) -> Option<PhysAddr> {
+        self.places.capture.map(|capture| capture.elfcorehdr.start)
+    }
+
     /// The flags of `kexec_load`, the machine among them.
     #[must_use]
     pub fn flags(&self) -> u32 {

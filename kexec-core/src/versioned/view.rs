@@ -4,8 +4,7 @@ use super::arena::{Arena, Index, NONE};
 use super::edit::Root;
 use super::tree::MOST_HEIGHT;
 use crate::Error;
-use crate::map::{MemoryMap, Range, RangeKind};
-use sha2::{Digest as _, Sha256};
+use crate::map::{MemoryMap, Range, RangeKind, sha256_of};
 use vmcore_format::PhysAddr;
 use vmcore_format::note::MapVersion;
 
@@ -73,24 +72,16 @@ impl<'m> View<'m> {
     }
 
     /// What a header that is made of this version says of it, in a note: the epoch, and the digest of the memory that goes in a
-    /// dump.
+    /// dump. Of a header that leaves some of that memory out, as on x86, [`Builder::map_version`](crate::elfcorehdr::Builder::map_version)
+    /// says it.
     ///
     /// The note lies in memory of the crash region that stays, and a
     /// [`NoteBuffer`](crate::elfcorehdr::NoteBuffer) among those of the CPUs tells of it. A header that is patched in place still has the
     /// note of the version that it was built of: take the note away first, by a zero in the first 4 bytes of it.
     #[must_use]
     pub fn note(&self) -> MapVersion {
-        let mut hash = Sha256::new();
-        let mut spans =
-            self.ranges().filter(|range| range.kind.is_dumped()).map(|range| range.span()).peekable();
-        while let Some(mut span) = spans.next() {
-            while let Some(next) = spans.next_if(|next| next.start == span.end) {
-                span.end = next.end;
-            }
-            hash.update(span.start.0.to_le_bytes());
-            hash.update(span.end.0.to_le_bytes());
-        }
-        MapVersion { epoch: self.epoch, sha256: hash.finalize().into() }
+        let dumped = self.ranges().filter(|range| range.kind.is_dumped());
+        MapVersion { epoch: self.epoch, sha256: sha256_of(dumped.map(|range| range.span())) }
     }
 
     /// The ranges that end above `from`, in ascending order.

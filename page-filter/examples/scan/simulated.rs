@@ -49,6 +49,7 @@ pub(crate) fn source(machine: &LargeMachine) -> Source<'_> {
         notes: NoteBytes::None,
         erased: NoteBytes::None,
         vmcoreinfo: Some(VmcoreInfo::new(machine.vmcoreinfo().as_bytes())),
+        map_version: None,
         vmcoreinfo_offset: 0,
         crash_time: 0,
         nr_cpus: 1,

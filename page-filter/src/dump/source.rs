@@ -7,7 +7,7 @@ use vmcore_format::elf::{
     ElfCore, ProgramHeader,
 };
 use vmcore_format::kdump::{KdumpFile, UtsField, UtsName};
-use vmcore_format::note::{NoteKind, NoteRegion, Notes};
+use vmcore_format::note::{MapVersion, NoteKind, NoteRegion, Notes};
 use vmcore_format::vmcoreinfo::VmcoreInfo;
 use vmcore_format::{Class, Error, Layout, PageSize, Pfn, PhysAddr, ReadAt};
 
@@ -116,6 +116,9 @@ pub struct Source<'a> {
     pub erased: NoteBytes<'a>,
     /// The VMCOREINFO text.
     pub vmcoreinfo: Option<VmcoreInfo<'a>>,
+    /// The memory map that the header was made of when the machine was prepared; `None` where no note says it, as of a header
+    /// that a kernel wrote.
+    pub map_version: Option<MapVersion>,
     /// Where the text starts in the notes, in bytes.
     pub vmcoreinfo_offset: u64,
     /// When the machine crashed, in seconds since 1970; 0 if unknown.
@@ -201,6 +204,7 @@ impl<'a> Source<'a> {
             notes,
             erased: NoteBytes::None,
             vmcoreinfo: None,
+            map_version: None,
             vmcoreinfo_offset: 0,
             crash_time: 0,
             nr_cpus: 0,
@@ -240,6 +244,11 @@ impl<'a> Source<'a> {
                     NoteKind::EraseInfo => {
                         let len = note.desc_len.into();
                         self.erased = log_at(file, NoteRegion { offset: note.desc_offset, len, align: 4 });
+                    }
+                    // One that cannot be read says nothing.
+                    NoteKind::MapVersion => {
+                        let read = MapVersion::read(&note, file, self.layout.endian);
+                        self.map_version = self.map_version.or(read.ok());
                     }
                     _ => {}
                 }

@@ -3,6 +3,7 @@
 use core::fmt;
 use core::ops::Range;
 
+use sha2::{Digest as _, Sha256};
 use vmcore_format::elf::ProgramHeader;
 use vmcore_format::{Error, PageSize, Pfn, PhysAddr, ReadAt, sort_by_key};
 
@@ -134,6 +135,28 @@ impl<'a> LoadIndex<'a> {
     #[must_use]
     pub fn truncated(&self) -> bool {
         self.truncated
+    }
+
+    /// The SHA-256 of the memory that the `PT_LOAD`s name, to compare with
+    /// [`MapVersion::sha256`](vmcore_format::note::MapVersion::sha256). They agree in what a capture kernel makes of the header; a
+    /// dump that was filtered since may name less.
+    #[must_use]
+    pub fn memory_sha256(&self) -> [u8; 32] {
+        let spans = self.slots.iter().filter_map(|slot| {
+            let load = usize::try_from(slot.load).ok().and_then(|load| self.loads.get(load))?;
+            let end = load.p_paddr.saturating_add(load.p_memsz);
+            (end > load.p_paddr).then_some((load.p_paddr, end))
+        });
+        let mut spans = spans.peekable();
+        let mut hash = Sha256::new();
+        while let Some((start, mut end)) = spans.next() {
+            while let Some((_, next)) = spans.next_if(|(next, _)| *next <= end) {
+                end = end.max(next);
+            }
+            hash.update(start.to_le_bytes());
+            hash.update(end.to_le_bytes());
+        }
+        hash.finalize().into()
     }
 
     /// The stretch around `addr` that starts at or below it and ends above it.

@@ -5,10 +5,13 @@ use crate::fields::{self, FieldReader, FieldWriter};
 use crate::{Class, Endian, Error, Field, Layout, ReadAt};
 
 /// `n_type` of a [`MapVersion`] (name "KCAPTURE").
-pub const NT_KCAPTURE_MAP_VERSION: u32 = 1;
+///
+/// Some tools (crash 8.0) take every note of type 1 for registers, whatever its name.
+pub const NT_KCAPTURE_MAP_VERSION: u32 = 0x4b43_0001;
 
 const NAME: &[u8] = b"KCAPTURE";
 const DESC_LEN: usize = 40;
+const HEADER_LEN: usize = 12;
 
 /// Which memory map the header of a dump was made of, so that a stale one is seen: a note of this project's own, which others pass
 /// over. A header that a kernel wrote has none: nothing is known then.
@@ -18,14 +21,17 @@ const DESC_LEN: usize = 40;
 pub struct MapVersion {
     /// The number of the version: a later one has a higher one.
     pub epoch: u64,
-    /// The SHA-256 of the memory that the map says goes in a dump: of each range, in ascending order and as long as it goes without
-    /// a gap, the first address and the first past the end, 8 bytes each, little-endian.
+    /// The SHA-256 of the memory that the header's `PT_LOAD`s name (`p_paddr`, `p_memsz`): of each range, in ascending order and as
+    /// long as it goes without a gap, the first address and the first past the end, 8 bytes each, little-endian.
     pub sha256: [u8; 32],
 }
 
 impl MapVersion {
     /// The length of the note, in bytes: header, name and descriptor.
     pub const NOTE_LEN: usize = 64;
+    /// The length of the note with an all-zero header behind it, in bytes. The kernel ends the notes of each `PT_NOTE` so, and a
+    /// capture kernel looks for it.
+    pub const ENDED_LEN: usize = Self::NOTE_LEN.saturating_add(HEADER_LEN);
 
     /// Writes the note to the front of `buf` and answers with its length in bytes ([`NOTE_LEN`](Self::NOTE_LEN)).
     ///
@@ -38,6 +44,16 @@ impl MapVersion {
         fields.bytes(&self.sha256)?;
         fields.finish();
         encode(NAME, NT_KCAPTURE_MAP_VERSION, &desc, endian, buf)
+    }
+
+    /// As [`encode`](Self::encode), with the header of zeros behind it: what a `PT_NOTE` of its own refers to.
+    ///
+    /// # Errors
+    /// [`Error::BufferTooSmall`].
+    pub fn encode_ended(&self, endian: Endian) -> Result<[u8; Self::ENDED_LEN], Error> {
+        let mut ended = [0; Self::ENDED_LEN];
+        self.encode(endian, &mut ended)?;
+        Ok(ended)
     }
 
     /// Reads the version in `note` from `input`, a file of this byte order. What a later library adds to the descriptor is passed over.
@@ -55,9 +71,22 @@ impl MapVersion {
             return Err(corrupt);
         }
         fields::read(input, Field::NoteDesc, note.desc_offset, &mut desc)?;
+        Self::parse_at(&desc, endian, note.desc_offset)
+    }
+
+    /// Reads the descriptor `desc`, of a file of this byte order. What a later library adds to it is passed over.
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`] where it ends early.
+    pub fn parse(desc: &[u8], endian: Endian) -> Result<Self, Error> {
+        Self::parse_at(desc, endian, 0)
+    }
+
+    fn parse_at(desc: &[u8], endian: Endian, offset: u64) -> Result<Self, Error> {
         let layout = Layout { endian, class: Class::Bits64 };
-        let mut fields = FieldReader::new(&desc, layout, Field::NoteDesc, note.desc_offset);
+        let mut fields = FieldReader::new(desc, layout, Field::NoteDesc, offset);
         let epoch = fields.u64()?;
+        let corrupt = Error::Corrupt { field: Field::NoteDesc, offset };
         let sha256 = fields.bytes(32)?.try_into().map_err(|_| corrupt)?;
         Ok(Self { epoch, sha256 })
     }
@@ -80,9 +109,8 @@ mod tests {
     fn a_note_of_hand_laid_bytes_in_both_orders() {
         let version = MapVersion { epoch: 0x0102_0304_0506_0708, sha256: [0xd5; 32] };
         let little =
-            [&b"\x09\0\0\0\x28\0\0\0\x01\0\0\0KCAPTURE\0\0\0\0"[..], b"\x08\x07\x06\x05\x04\x03\x02\x01"];
-        let big =
-            [&b"\0\0\0\x09\0\0\0\x28\0\0\0\x01KCAPTURE\0\0\0\0"[..], b"\x01\x02\x03\x04\x05\x06\x07\x08"];
+            [&b"\x09\0\0\0\x28\0\0\0\x01\0CKKCAPTURE\0\0\0\0"[..], b"\x08\x07\x06\x05\x04\x03\x02\x01"];
+        let big = [&b"\0\0\0\x09\0\0\0\x28KC\0\x01KCAPTURE\0\0\0\0"[..], b"\x01\x02\x03\x04\x05\x06\x07\x08"];
         for (endian, head) in [(Endian::Little, little), (Endian::Big, big)] {
             let mut buf = [0xaa; 65];
             assert_eq!(version.encode(endian, &mut buf), Ok(MapVersion::NOTE_LEN));
@@ -91,9 +119,17 @@ mod tests {
             let note = walk(&buf[..64], endian)[0].unwrap();
             assert_eq!(note.kind(), NoteKind::MapVersion);
             assert_eq!(MapVersion::read(&note, &&buf[..64], endian), Ok(version));
+            let ended = version.encode_ended(endian).unwrap();
+            assert_eq!(ended, [&buf[..64], &[0; 12]].concat()[..]);
+            assert_eq!(walk(&ended, endian), [Ok(note)]);
             for short in 0..64 {
                 let error = Err(Error::BufferTooSmall { needed: 64 });
                 assert_eq!(version.encode(endian, &mut buf[..short]), error);
+            }
+            assert_eq!(MapVersion::parse(&ended[24..], endian), Ok(version));
+            for short in 0..40 {
+                let cut = MapVersion::parse(&ended[24..24 + short], endian);
+                assert!(matches!(cut, Err(Error::Corrupt { field: Field::NoteDesc, .. })), "{short}");
             }
             // A file that ends inside the note, and a descriptor that is too short.
             for short in 24..64 {

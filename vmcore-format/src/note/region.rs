@@ -270,8 +270,8 @@ mod tests {
             (b"LINUX\0\0\0", 0x700, NoteKind::DeviceDump),
             (b"LINUX\0\0\0", 0x300, NoteKind::Other),
             (b"ERASEINFO\0\0\0", 0, NoteKind::EraseInfo),
-            (b"KCAPTURE\0\0\0\0", 1, NoteKind::MapVersion),
-            (b"KCAPTURE\0\0\0\0", 2, NoteKind::Other),
+            (b"KCAPTURE\0\0\0\0", 0x4b43_0001, NoteKind::MapVersion),
+            (b"KCAPTURE\0\0\0\0", 1, NoteKind::Other),
             (b"VMCOREINFO_XENON", 0, NoteKind::Other),
         ];
         for (name, n_type, kind) in kinds {

@@ -16,7 +16,7 @@ const SAVE: &str = "\
 echo \"kcapture: capture kernel $(uname -r) $(cat /proc/cmdline)\"
 head -c 1048576 /proc/vmcore > /dev/vdb; sync
 echo 'kcapture: headers copied'
-/kcap dump -F -l -d 31 --message-level 6 /proc/vmcore > /dev/vda
+/kcap dump -F -l -d 31 --message-level 22 /proc/vmcore > /dev/vda
 echo \"kcapture: kcap ended with $?\"
 sync";
 

@@ -27,12 +27,16 @@ struct Header {
 }
 
 const PT_LOAD: u64 = 1;
+const PT_NOTE: u64 = 4;
+/// The map version with an empty note behind it.
+const NOTE_LEN: u64 = 76;
 const MIB_1: u64 = 1 << 20;
 /// Here the kernel maps itself.
 const KERNEL_MAPPING: u64 = 0xffff_ffff_8000_0000;
 
 /// Compares what our load and that of kexec-tools said on the console; says how many headers agree.
 ///
+/// Ours has one `PT_NOTE` more, of a note in the segment of the header itself, unless the kernel is to rewrite the header.
 /// RAM that /proc/iomem lists in touching pieces may be one `PT_LOAD` or several. By design ours has no `PT_LOAD` below
 /// 1 MiB where kexec-tools has one into its backup region.
 pub(super) fn compare(ours: &[String], peers: &[String]) -> Outcome<String> {
@@ -40,10 +44,18 @@ pub(super) fn compare(ours: &[String], peers: &[String]) -> Outcome<String> {
         .filter_map(peers_line)
         .filter(|header| header.p_type != PT_LOAD || header.p_paddr >= MIB_1);
     let plan: String = between(ours, "kcapture: plan", "kcapture: end of plan").collect();
-    let ours = our_headers(&serde_json::from_str(&plan)?).ok_or("the plan has no program headers")?;
+    let plan: Value = serde_json::from_str(&plan)?;
+    let ours = our_headers(&plan).ok_or("the plan has no program headers")?;
+    let segment = own_segment(&plan).ok_or("the plan has no elfcorehdr")?;
+    let (own, ours): (Vec<Header>, Vec<Header>) =
+        ours.into_iter().partition(|header| header.p_type == PT_NOTE && segment.contains(&header.p_paddr));
+    let has_note = plan.pointer("/elfcorehdr/map_version").is_some_and(Value::is_object);
+    if own.len() != usize::from(has_note) || own.iter().any(|note| note.p_memsz != NOTE_LEN) {
+        return Err(format!("program headers of our own note: {own:x?}").into());
+    }
     let (theirs, ours) = (joined(theirs.collect()), joined(ours));
     if theirs == ours && !ours.is_empty() {
-        Ok(format!("{} program headers as kexec-tools has them", ours.len()))
+        Ok(format!("{} program headers as kexec-tools has them, and {} of our note", ours.len(), own.len()))
     } else {
         Err(format!("program headers differ\nkexec-tools: {theirs:x?}\nkcap:        {ours:x?}").into())
     }
@@ -92,6 +104,15 @@ fn peers_line(line: &str) -> Option<Header> {
         })
     };
     header(field("p_type")?)
+}
+
+/// Where the plan puts the header.
+fn own_segment(plan: &Value) -> Option<core::ops::Range<u64>> {
+    let segments = plan.get("segments")?.as_array()?;
+    let segment =
+        segments.iter().find(|segment| segment.get("kind").is_some_and(|kind| kind == "elfcorehdr"))?;
+    let mem = segment.get("mem")?.as_u64()?;
+    Some(mem..mem + segment.get("bufsz")?.as_u64()?)
 }
 
 fn our_headers(plan: &Value) -> Option<Vec<Header>> {

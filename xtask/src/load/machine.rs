@@ -17,6 +17,8 @@ use crate::run::{Outcome, command, output, run};
 const HEADERS_COPIED: &str = "kcapture: headers copied";
 /// Our line in the console once the capture kernel runs and kcap has saved.
 pub(super) const SAVED: &str = "kcapture: kcap ended with 0";
+/// What kcap says of a header that names the memory of the map that its note names.
+const AGREES: &str = ", as the program headers have it";
 
 /// kcap for the guests, and for here.
 #[derive(Debug)]
@@ -93,6 +95,12 @@ impl Machine {
         Ok(Self { cell, prepared, vmlinux })
     }
 
+    /// Whether the header is ours and the kernel leaves it as it is, which the newer one does only for a unified kernel image: there
+    /// nothing asks it to keep the header up to date.
+    fn has_map_version(&self, loader: Loader) -> bool {
+        loader == Loader::Uki || (loader.is_ours() && !self.cell.newer)
+    }
+
     fn folder(&self, loader: Loader) -> PathBuf {
         self.prepared.folder.join(loader.name())
     }
@@ -137,8 +145,14 @@ impl Machine {
             );
         }
         if loader != Loader::KexecTools {
-            guest.wait_for(SAVED)?;
+            let said = guest.lines_until(SAVED)?;
             guest.wait_for_end()?;
+            let map = said.iter().find_map(|line| line.trim().strip_prefix("memory map")).unwrap_or_default();
+            if (map.trim() == "unknown") == self.has_map_version(loader)
+                || map.ends_with(AGREES) != self.has_map_version(loader)
+            {
+                return Err(format!("{loader:?}: the map that /proc/vmcore is made of is '{map}'").into());
+            }
         }
         drop(guest);
         let headers = self.folder(loader).join("headers");
@@ -155,6 +169,12 @@ impl Machine {
         let release = &self.prepared.kernel.release;
         if !info.contains(release) {
             return Err(format!("the dump is not one of {release}:\n{info}").into());
+        }
+        // Of a header that a kernel wrote or keeps up to date nothing is known.
+        let known = self.has_map_version(loader);
+        let said = info.lines().find_map(|line| line.strip_prefix("memory map")).unwrap_or_default().trim();
+        if said.starts_with("epoch ") != known || (said == "unknown") == known {
+            return Err(format!("the map that the header was made of is '{said}'").into());
         }
         Ok(dump)
     }

@@ -2,6 +2,7 @@
 
 pub(crate) mod args;
 mod command_line;
+mod header;
 mod hotplug;
 mod machine;
 mod planning;

@@ -6,12 +6,11 @@ use std::path::Path;
 
 use host::kexec::Kind;
 use kexec_core::boot_params::SetupData;
-use kexec_core::elfcorehdr::{Backup, Omitted};
 use kexec_core::map::{MemoryMap, Span};
 use kexec_core::plan::{Elfcorehdr, Load, MachineFacts, Plan, Purgatory, Request, Running, Upkeep};
-use kexec_core::sources::iomem::KernelImage;
 
 use super::args::{OnMismatch, PlanningArgs};
+use super::header::CoreHeader;
 use super::hotplug;
 use super::machine::Machine;
 use crate::exit::Failure;
@@ -40,9 +39,7 @@ pub(crate) struct Planned<'a> {
     pub(crate) scratch: &'a [u8],
     pub(crate) digest: [u8; 32],
     /// The elfcorehdr; empty for an ordinary kernel.
-    pub(crate) elfcorehdr: &'a [u8],
-    /// What the elfcorehdr lacks.
-    pub(crate) omitted: Option<Omitted>,
+    pub(super) elfcorehdr: &'a CoreHeader,
 }
 
 /// What a unified kernel image may bring of a command line, and what a plan adds: the kernels of x86 take 2047 bytes.
@@ -59,18 +56,15 @@ pub(crate) fn with_plan<T>(
     machine.with_maps(|map, firmware, kernel| {
         let upkeep = upkeep(options, machine)?;
         let limits = Span::new(options.mem_min.unwrap_or(0), options.mem_max.unwrap_or(u64::MAX));
-        let (mut header, mut omitted, mut backup) = (Vec::new(), None, None);
+        let (mut header, mut backup) = (CoreHeader::default(), None);
         if kind == Kind::Crash {
             backup = machine.backup(map, limits)?;
-            (header, omitted) = elfcorehdr(machine, map, kernel, backup)?;
+            header = CoreHeader::of(&machine.elfcorehdr(map, kernel, backup), upkeep)?;
         }
-        let load = match kind {
-            Kind::Crash => Load::Crash(Elfcorehdr { bytes: &header, upkeep, backup }),
-            Kind::Ordinary => Load::Ordinary,
-        };
         let seed = random()?;
+        let setup_data = [SetupData::rng_seed(&seed)];
         let request = Request {
-            load,
+            load: Load::Ordinary,
             kernel: &files.kernel,
             initrd: &files.initrd,
             command_line: files.line.as_bytes(),
@@ -83,15 +77,24 @@ pub(crate) fn with_plan<T>(
                 boot_params: machine.boot_params()?,
                 acpi_rsdp: machine.acpi_rsdp,
                 efi: machine.efi()?,
-                setup_data: &[SetupData::rng_seed(&seed)],
+                setup_data: &setup_data,
             },
         };
         let refused = |error| Failure::new(format!("{error}; nothing was loaded"));
         let mut line = vec![0; LINE_LEN.saturating_add(files.line.len())];
-        let plan = Plan::new(request, &mut line).map_err(refused)?;
+        if kind == Kind::Crash {
+            let load = Load::Crash(Elfcorehdr { bytes: &header.bytes, upkeep, backup });
+            let place = Plan::new(Request { load, ..request }, &mut line).map_err(refused)?.elfcorehdr();
+            header.place(place.unwrap_or_default(), &machine.elfcorehdr(map, kernel, backup))?;
+        }
+        let load = match kind {
+            Kind::Crash => Load::Crash(Elfcorehdr { bytes: &header.bytes, upkeep, backup }),
+            Kind::Ordinary => Load::Ordinary,
+        };
+        let plan = Plan::new(Request { load, ..request }, &mut line).map_err(refused)?;
         let mut scratch = vec![0; plan.scratch_len()];
         let digest = plan.encode(&mut scratch).map_err(refused)?;
-        work(&Planned { plan: &plan, scratch: &scratch, digest, elfcorehdr: &header, omitted })
+        work(&Planned { plan: &plan, scratch: &scratch, digest, elfcorehdr: &header })
     })
 }
 
@@ -102,20 +105,6 @@ fn upkeep(options: &PlanningArgs, machine: &Machine) -> Result<Upkeep, Failure> 
         (true, Some(room)) => Ok(Upkeep::Kernel { room }),
         (true, None) => Err(hotplug::refused()),
     }
-}
-
-fn elfcorehdr(
-    machine: &Machine,
-    map: &MemoryMap<'_>,
-    kernel: KernelImage,
-    backup: Option<Backup>,
-) -> Result<(Vec<u8>, Option<Omitted>), Failure> {
-    let builder = machine.elfcorehdr(map, kernel, backup);
-    let failure = |error| Failure::new(format!("elfcorehdr: {error}"));
-    let len = builder.encoded_len().map_err(failure)?;
-    let mut bytes = vec![0; usize::try_from(len).unwrap_or(usize::MAX)];
-    builder.encode(&mut bytes).map_err(failure)?;
-    Ok((bytes, Some(builder.omitted()).filter(|omitted| omitted.any())))
 }
 
 fn purgatory(options: &PlanningArgs) -> Purgatory<'static> {

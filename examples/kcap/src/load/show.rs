@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use vmcore_format::elf::{Header, ProgramHeaders};
 
 use super::planning::Planned;
+use crate::words;
 
 /// The version of the JSON object's shape: it grows when a key changes its meaning or goes.
 const VERSION: u32 = 1;
@@ -14,14 +15,23 @@ const VERSION: u32 = 1;
 /// Lines.
 pub(crate) fn plain_text(planned: &Planned<'_>) -> String {
     let mut text: String = planned.plan.explain().map(|line| format!("{line}\n")).collect();
+    if let Some(version) = &planned.elfcorehdr.map_version {
+        text.push_str(&format!("elfcorehdr: of map {}\n", words::map_version(version)));
+    }
     text.push_str(&left_out(planned));
-    text.push_str(&format!("sha256: {}\n", hex(&planned.digest)));
+    text.push_str(&format!("sha256: {}\n", words::hex(&planned.digest)));
     text
 }
 
 /// What the elfcorehdr lacks, a line each.
 pub(crate) fn left_out(planned: &Planned<'_>) -> String {
-    planned.omitted.into_iter().flat_map(lacks).map(|what| format!("elfcorehdr: without {what}\n")).collect()
+    planned
+        .elfcorehdr
+        .omitted
+        .into_iter()
+        .flat_map(lacks)
+        .map(|what| format!("elfcorehdr: without {what}\n"))
+        .collect()
 }
 
 /// The plan as one object.
@@ -47,8 +57,9 @@ pub(crate) fn json_text(planned: &Planned<'_>, kind: Kind, loaded: bool) -> Stri
         .collect();
     let elfcorehdr = (kind == Kind::Crash).then(|| {
         json!({
-            "program_headers": program_headers(planned.elfcorehdr),
-            "without": planned.omitted.map_or_else(Vec::new, lacks),
+            "program_headers": program_headers(&planned.elfcorehdr.bytes),
+            "map_version": planned.elfcorehdr.map_version.as_ref().map(words::map_version_json),
+            "without": planned.elfcorehdr.omitted.map_or_else(Vec::new, lacks),
         })
     });
     let object = json!({
@@ -60,7 +71,7 @@ pub(crate) fn json_text(planned: &Planned<'_>, kind: Kind, loaded: bool) -> Stri
         "kernel_entry": plan.kernel_entry().0,
         "flags": plan.flags(),
         "command_line": String::from_utf8_lossy(plan.command_line()),
-        "sha256": hex(&planned.digest),
+        "sha256": words::hex(&planned.digest),
         "segments": segments,
         "memory": told,
         "elfcorehdr": elfcorehdr,
@@ -96,8 +107,4 @@ fn lacks(omitted: Omitted) -> Vec<&'static str> {
         (omitted.text, "the kernel's text mapping"),
     ];
     all.into_iter().filter_map(|(lacks, what)| lacks.then_some(what)).collect()
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

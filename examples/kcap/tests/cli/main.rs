@@ -8,6 +8,7 @@
 )]
 
 mod machine;
+mod map_version;
 
 mod broken;
 mod hostile;

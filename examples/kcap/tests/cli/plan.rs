@@ -86,10 +86,28 @@ fn a_crash_kernel_is_planned_from_files() {
         [
             (4, 0x2e23_d800, 368),
             (4, 0x2e33_d800, 368),
+            (4, address + header["bufsz"].as_u64().unwrap() - 76, 76),
             (1, 0x0010_0000, 0x0ef0_0000),
             (1, 0x1700_0000, 0x08fd_c000),
         ]
     );
+}
+
+/// The digest by Python's hashlib, of 1 MiB to the crash region and from there to the end of RAM.
+#[test]
+fn a_plan_says_of_which_map_its_elfcorehdr_is() {
+    let folder = folder();
+    let line = "plan -p --json --iomem @iomem --notes @notes @kernel";
+    let plan: Value = serde_json::from_str(&stdout(&kcap_in(&folder, line))).unwrap();
+    let version = &plan["elfcorehdr"]["map_version"];
+    assert_eq!(version["sha256"], "025f8ce1e6e22f20936064a7b41ed0026b075a57f005b24b63d6ea2dfc1797a3");
+    let epoch = version["epoch"].as_u64().unwrap();
+    // 2020
+    assert!(epoch > 1_577_836_800_000_000_000, "{epoch}");
+    let text = stdout(&kcap_in(&folder, "plan -p --iomem @iomem --notes @notes @kernel"));
+    let line = text.lines().find_map(|line| line.strip_prefix("elfcorehdr: of map epoch ")).unwrap();
+    let (later, digest) = line.split_once(", sha256 ").unwrap();
+    assert!(later.parse::<u64>().unwrap() > epoch && digest == "025f8ce1e6e22f20", "{line}");
 }
 
 #[test]

@@ -84,3 +84,25 @@ fn as_many_notes_are_gone_through_for_the_log_as_for_all_else() {
         assert_eq!(source.notes_before_log(), Ok(end), "{count}");
     }
 }
+
+#[test]
+fn the_first_map_version_that_can_be_read_counts() {
+    let version = |epoch| MapVersion { epoch, sha256: [0xd5; 32] };
+    let note = |epoch| version(epoch).encode_ended(vmcore_format::Endian::Little).unwrap();
+    let map_version = |bytes: &[u8]| {
+        let region = NoteRegion { offset: 0, len: bytes.len() as u64, align: 4 };
+        Source::empty(Layout::LE64, NoteBytes::Region(&bytes, region))
+            .with_notes(&mut [])
+            .unwrap()
+            .map_version
+    };
+    let both = [&note(1)[..64], &note(2)].concat();
+    assert_eq!(map_version(&both), Some(version(1)));
+    for end in 0..64 {
+        assert_eq!(map_version(&both[..end]), None, "{end}");
+    }
+    // A descriptor that is too short.
+    let mut short = both;
+    short[4] = 36;
+    assert_eq!(map_version(&short[..60]), None);
+}

@@ -245,3 +245,12 @@ fn many_loads_inside_a_large_one_are_found() {
         }
     });
 }
+
+/// Of the bytes that are in any of them, by Python's hashlib.
+#[test]
+fn the_digest_is_of_all_memory_that_any_load_names() {
+    let loads = tangle();
+    let digest = with(&[], &loads, |memory| memory.index().memory_sha256());
+    let hex: std::string::String = digest.iter().map(|byte| std::format!("{byte:02x}")).collect();
+    assert_eq!(hex, "56c967980e216b52a282c85afc8686467ca1d09419603918f272d87d2c5da800");
+}
