@@ -134,8 +134,8 @@ pub unsafe extern "C" fn kcap_memory_init_elf(
     })
 }
 
-/// The pages that are kept, and one as the file has it.
-const PAGES: usize = 17;
+/// The pages that are kept, and one as the file has it. Miri takes a second to clear so many, byte by byte.
+const PAGES: usize = if cfg!(miri) { 3 } else { 17 };
 
 /// The least and the best memory for a reader of `file`.
 fn kdump_work(file: &KdumpFile<'static>) -> (usize, usize) {

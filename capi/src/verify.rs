@@ -217,18 +217,17 @@ mod tests {
     use core::ptr::null_mut;
     use std::vec::Vec;
 
-    use testkit::{Era, Machine, kdump_of};
+    use testkit::kdump_of;
 
     use super::*;
     use crate::callback::kcap_read_at;
     use crate::kdump::{kcap_kdump_init, kcap_kdump_work};
     use crate::status::{KCAP_ERR_BUFFER_TOO_SMALL, KCAP_OK};
-    use crate::testing::{Memory, Room, input, sized};
+    use crate::testing::{Memory, Room, input, machine, sized};
 
     /// The counts and the first flaw of a file, of which the bytes at each of `holes` are set to zero.
     fn verify(holes: &[core::ops::Range<usize>]) -> ([u64; 4], Option<(u64, kcap_status)>, Vec<u8>) {
-        let machine = Machine::x86_64(Era::V6_12).build();
-        let mut bytes = kdump_of(&machine, 31).to_vec();
+        let mut bytes = kdump_of(machine(), 31).to_vec();
         holes.iter().for_each(|hole| bytes[hole.clone()].fill(0));
         let inputs: [*const kcap_read_at; 1] = [input(bytes.clone())];
         let mut kdump = Room::<kcap_kdump>::new();

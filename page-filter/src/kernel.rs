@@ -92,7 +92,7 @@ impl Kernel {
         loads: &[ProgramHeader],
         memory: &mut dyn PhysMemory,
     ) -> Result<Self, KernelError> {
-        let keys = Keys(*info);
+        let keys = Keys::new(info);
         let mut paging = open_paging(&keys, machine, loads, memory)?;
         let rules = Rules::new(&keys, machine.layout);
         let mem_map = match &rules {
@@ -219,7 +219,7 @@ impl Kernel {
     }
 
     /// Finds page frames that hold the kernel's own data: named ones, and some of the mem_map's, evenly over memory.
-    fn sample_witnesses(&mut self, keys: &Keys<'_>, memory: &mut dyn PhysMemory) {
+    fn sample_witnesses(&mut self, keys: &Keys, memory: &mut dyn PhysMemory) {
         /// Every kernel's text is longer than all these steps.
         const TEXT_STEPS: [u64; 4] = [0, 0x8000, 0x1_0000, 0x2_0000];
         const MEM_MAP_SAMPLES: u64 = 48;
@@ -257,7 +257,7 @@ impl Kernel {
 }
 
 fn open_paging(
-    keys: &Keys<'_>,
+    keys: &Keys,
     machine: Machine,
     loads: &[ProgramHeader],
     memory: &mut dyn PhysMemory,

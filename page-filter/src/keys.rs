@@ -15,6 +15,8 @@ macro_rules! keys {
         }
 
         impl Key {
+            const ALL: &[Self] = &[$(Self::$name,)*];
+
             /// The key as VMCOREINFO writes it.
             #[must_use]
             pub const fn name(self) -> &'static str {
@@ -24,7 +26,7 @@ macro_rules! keys {
             }
 
             /// The key's value: addresses and unsigned numbers as the same 64 bits.
-            pub(crate) fn value(self, info: &VmcoreInfo<'_>) -> Option<i64> {
+            fn value(self, info: &VmcoreInfo<'_>) -> Option<i64> {
                 match self {
                     $(Self::$name => signed!($lookup, info.$lookup($text)),)*
                 }
@@ -98,12 +100,35 @@ impl fmt::Display for Key {
 
 /// The keys' values, and which key a rule went without.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Keys<'a>(pub(crate) VmcoreInfo<'a>);
+pub(crate) struct Keys([Line; Key::ALL.len()]);
 
-impl Keys<'_> {
+/// What VMCOREINFO says of one key.
+#[derive(Debug, Clone, Copy)]
+struct Line {
+    seen: bool,
+    value: Option<i64>,
+}
+
+impl Keys {
+    /// Reads VMCOREINFO once, not once for each key. Where a key stands twice the first line counts.
+    pub(crate) fn new(info: &VmcoreInfo<'_>) -> Self {
+        let mut keys = Self([Line { seen: false, value: None }; Key::ALL.len()]);
+        for text in info.lines() {
+            let Some((name, _)) = text.iter().next() else { continue };
+            let known = Key::ALL.iter().zip(&mut keys.0).find(|(key, _)| key.name() == name);
+            if let Some((key, line)) = known
+                && !line.seen
+            {
+                *line = Line { seen: true, value: key.value(&text) };
+            }
+        }
+        keys
+    }
+
     /// The value of `key` as it stands.
     pub(crate) fn signed(&self, key: Key) -> Result<i64, Key> {
-        key.value(&self.0).ok_or(key)
+        let known = Key::ALL.iter().zip(&self.0).find(|(known, _)| **known == key);
+        known.and_then(|(_, line)| line.value).ok_or(key)
     }
 
     /// The value of `key` as 64 bits.

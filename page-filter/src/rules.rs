@@ -106,7 +106,7 @@ pub(crate) struct PageType {
 }
 
 impl PageType {
-    fn new(keys: &Keys<'_>, key: Key) -> Result<Self, Key> {
+    fn new(keys: &Keys, key: Key) -> Result<Self, Key> {
         let value = keys.signed(key)?;
         let value = i32::try_from(value)
             .map(i32::cast_unsigned)
@@ -212,7 +212,7 @@ impl Rules {
     ///
     /// # Errors
     /// The key without which no `struct page` can be read at all.
-    pub(crate) fn new(keys: &Keys<'_>, layout: Layout) -> Result<Self, Key> {
+    pub(crate) fn new(keys: &Keys, layout: Layout) -> Result<Self, Key> {
         let size = struct_page_size(keys)?;
         let long = long_len(layout);
         let mut rules = Self {
@@ -257,7 +257,7 @@ impl Rules {
     }
 
     /// Takes in what `rule` needs, or answers the key it lacks. Later rules build on earlier ones.
-    fn allow(&mut self, rule: Rule, keys: &Keys<'_>) -> Result<(), Key> {
+    fn allow(&mut self, rule: Rule, keys: &Keys) -> Result<(), Key> {
         match rule {
             Rule::Compound => self.compound(keys),
             Rule::Slab => self.slab(keys),
@@ -273,18 +273,18 @@ impl Rules {
         }
     }
 
-    fn tail_field(&self, keys: &Keys<'_>) -> Result<usize, Key> {
+    fn tail_field(&self, keys: &Keys) -> Result<usize, Key> {
         let long = long_len(self.layout);
         keys.field(Key::PageCompoundHead, long, self.size)
             .or_else(|key| keys.field(Key::PageCompoundInfo, long, self.size).map_err(|_| key))
     }
 
-    fn page_type(&self, keys: &Keys<'_>, key: Key) -> Result<PageType, Key> {
+    fn page_type(&self, keys: &Keys, key: Key) -> Result<PageType, Key> {
         self.mapcount.ok_or(Key::PageMapcount)?;
         PageType::new(keys, key)
     }
 
-    fn compound(&mut self, keys: &Keys<'_>) -> Result<(), Key> {
+    fn compound(&mut self, keys: &Keys) -> Result<(), Key> {
         self.tail_field(keys)?;
         let head_mask = keys.bits(Key::PgHeadMask)?;
         self.order = Some(if keys.signed(Key::PageCompoundOrder).is_ok() {
@@ -302,12 +302,12 @@ impl Rules {
     }
 
     /// A byte that a folio has in its second `struct page`.
-    fn second_page_field(&self, keys: &Keys<'_>, key: Key) -> Result<usize, Key> {
+    fn second_page_field(&self, keys: &Keys, key: Key) -> Result<usize, Key> {
         let in_folio = keys.field(key, 1, self.size.saturating_mul(2))?;
         in_folio.checked_sub(self.size).ok_or(key)
     }
 
-    fn slab(&mut self, keys: &Keys<'_>) -> Result<(), Key> {
+    fn slab(&mut self, keys: &Keys) -> Result<(), Key> {
         self.slab_flag = keys.flag(Key::PgSlab).ok();
         match self.page_type(keys, Key::SlabMapcount) {
             Ok(slab) => self.slab_type = Some(slab),
@@ -317,14 +317,14 @@ impl Rules {
         Ok(())
     }
 
-    fn cache(&mut self, keys: &Keys<'_>) -> Result<(), Key> {
+    fn cache(&mut self, keys: &Keys) -> Result<(), Key> {
         self.tail_field(keys)?;
         self.mapping.ok_or(Key::PageMapping)?;
         self.cache = Some(CacheBits { lru: keys.flag(Key::PgLru)?, swap: None, private: None });
         Ok(())
     }
 
-    fn cache_private(&mut self, keys: &Keys<'_>) -> Result<(), Key> {
+    fn cache_private(&mut self, keys: &Keys) -> Result<(), Key> {
         let private = keys.flag(Key::PgPrivate)?;
         if let Some(cache) = &mut self.cache {
             cache.private = Some(private);
@@ -332,7 +332,7 @@ impl Rules {
         Ok(())
     }
 
-    fn swap_cache(&mut self, keys: &Keys<'_>) -> Result<(), Key> {
+    fn swap_cache(&mut self, keys: &Keys) -> Result<(), Key> {
         let both = keys.flag(Key::PgSwapcache)? | keys.flag(Key::PgSwapbacked)?;
         if let Some(cache) = &mut self.cache {
             cache.swap = Some(both);
@@ -340,7 +340,7 @@ impl Rules {
         Ok(())
     }
 
-    fn user(&mut self, keys: &Keys<'_>) -> Result<(), Key> {
+    fn user(&mut self, keys: &Keys) -> Result<(), Key> {
         self.tail_field(keys)?;
         self.mapping.ok_or(Key::PageMapping)?;
         if self.slab_flag.is_none() && self.slab_type.is_none() {
@@ -351,7 +351,7 @@ impl Rules {
         Ok(())
     }
 
-    fn hugetlb(&mut self, keys: &Keys<'_>) -> Result<(), Key> {
+    fn hugetlb(&mut self, keys: &Keys) -> Result<(), Key> {
         self.tail_field(keys)?;
         self.hugetlb = Some(if keys.signed(Key::HugetlbMapcount).is_ok() {
             HugetlbMark::Type(self.page_type(keys, Key::HugetlbMapcount)?)
@@ -370,7 +370,7 @@ impl Rules {
         Ok(())
     }
 
-    fn free(&mut self, keys: &Keys<'_>) -> Result<(), Key> {
+    fn free(&mut self, keys: &Keys) -> Result<(), Key> {
         let buddy = self.page_type(keys, Key::BuddyMapcount)?;
         let order = keys.field(Key::PagePrivate, long_len(self.layout), self.size)?;
         if self.orders == 0 {
@@ -380,7 +380,7 @@ impl Rules {
         Ok(())
     }
 
-    fn unaccepted(&mut self, keys: &Keys<'_>) -> Result<(), Key> {
+    fn unaccepted(&mut self, keys: &Keys) -> Result<(), Key> {
         let unaccepted = self.page_type(keys, Key::UnacceptedMapcount)?;
         if self.orders == 0 {
             return Err(Key::FreeAreaLength);
@@ -389,19 +389,19 @@ impl Rules {
         Ok(())
     }
 
-    fn hwpoison(&mut self, keys: &Keys<'_>) -> Result<(), Key> {
+    fn hwpoison(&mut self, keys: &Keys) -> Result<(), Key> {
         self.hwpoison = Some(keys.flag(Key::PgHwpoison)?);
         Ok(())
     }
 
-    fn offline(&mut self, keys: &Keys<'_>) -> Result<(), Key> {
+    fn offline(&mut self, keys: &Keys) -> Result<(), Key> {
         self.offline = Some(self.page_type(keys, Key::OfflineMapcount)?);
         Ok(())
     }
 }
 
 /// The key of the order on kernels whose compound pages have a destructor (before 6.6): both were exported together.
-fn order_key_of_destructors(keys: &Keys<'_>) -> Option<Key> {
+fn order_key_of_destructors(keys: &Keys) -> Option<Key> {
     let has = |key| keys.signed(key).is_ok();
     if has(Key::FolioDtor) {
         Some(Key::FolioOrder)
@@ -413,7 +413,7 @@ fn order_key_of_destructors(keys: &Keys<'_>) -> Option<Key> {
 }
 
 /// `SIZE(page)`, in bytes.
-pub(crate) fn struct_page_size(keys: &Keys<'_>) -> Result<usize, Key> {
+pub(crate) fn struct_page_size(keys: &Keys) -> Result<usize, Key> {
     let size = keys.bits(Key::PageSize).and_then(|size| usize::try_from(size).map_err(|_| Key::PageSize))?;
     if (16..=MAX_STRUCT_PAGE).contains(&size) { Ok(size) } else { Err(Key::PageSize) }
 }

@@ -34,11 +34,14 @@ impl Witnesses {
 
     /// Adds a page frame; a full sample stays as it is.
     pub(crate) fn add(&mut self, pfn: u64, witness: Witness) {
-        if let Some(slot) = self.list.get_mut(self.len) {
-            *slot = (pfn, witness);
-            self.len = self.len.saturating_add(1);
-            vmcore_format::sort_by_key(&mut self.list, |&entry| entry);
+        if self.len == WITNESSES {
+            return;
         }
+        self.len = self.len.saturating_add(1);
+        let mut entry = (pfn, witness);
+        let at = self.list.partition_point(|known| *known <= entry);
+        // Each moves one place up; the last is free.
+        self.list.iter_mut().take(self.len).skip(at).for_each(|known| core::mem::swap(known, &mut entry));
     }
 
     /// The first of their page frames at or above `pfn`; `u64::MAX` if there is none.

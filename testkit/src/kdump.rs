@@ -98,7 +98,7 @@ pub fn kdump_of(machine: &Machine, level: u8) -> Kdump {
         lost: BTreeSet::new(),
         dump_level: u32::from(level),
         // Miri takes seconds for a page of zlib's.
-        codec: if cfg!(miri) { Codec::Lzo } else { Codec::Zlib },
+        codec: if cfg!(miri) { Codec::Raw } else { Codec::Zlib },
         notes,
         vmcoreinfo,
         eraseinfo: Vec::new(),
@@ -303,7 +303,7 @@ impl Kdump {
         };
         if self.dump_level & 1 != 0 {
             zero_at = Some(data_at);
-            data.resize(self.block_size, 0);
+            data = vec![0; self.block_size];
         }
         for (pfn, page) in &self.pages {
             if range.is_some_and(|r| !r.contains(pfn)) {

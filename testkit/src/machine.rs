@@ -68,6 +68,9 @@ pub struct Builder {
     pub(crate) text_phys: u64,
     pub(crate) text_len: u64,
     pub(crate) compact: bool,
+    /// Page frames whose struct pages stand together: the kernel fills vmemmap by subsections of 2 MiB.
+    pub(crate) subsection: u64,
+    pub(crate) physmem_bits: Option<u32>,
     pub(crate) linear_base: u64,
     pub(crate) sme_mask: u64,
     pub(crate) memory_failure: bool,
@@ -105,6 +108,8 @@ impl Builder {
             text_phys: 2 * mib,
             text_len: 0x4_0000,
             compact: false,
+            subsection: 512,
+            physmem_bits: None,
             linear_base: match arch {
                 Arch::X86_64 => 0xffff_8880_0000_0000,
                 Arch::I386 | Arch::Ppc => 0xc000_0000,
@@ -318,16 +323,22 @@ impl Machine {
         ])
     }
 
-    /// The same in a hundred pages, vmemmap in 4 KiB pages: Miri takes for a page what a processor takes for thousands.
+    /// The same in a hundred pages, vmemmap in 4 KiB pages, sections of 4 MiB below 128 MiB: Miri takes for a page, a struct
+    /// page or a look at a table what a processor takes for thousands.
     fn interpreted(era: Era) -> Builder {
-        let second_section = 128 << 20;
+        let second_section = 4 << 20;
         let model = MemModel::Vmemmap { huge: false, optimised: false };
         let ranges = [(0x1000, 0x1_8c00), (0x20_0000, 0x24_0000), (second_section, second_section + 0x8c00)];
-        Builder::new(Arch::X86_64, era)
+        let mut builder = Builder::new(Arch::X86_64, era)
             .model(model)
+            .section_size_bits(22)
             .compact(0x1_0000)
             .ranges(&ranges)
-            .place(4, Use::Free { order: 2 })
+            .place(4, Use::Free { order: 2 });
+        // One page of vmemmap.
+        builder.subsection = 64;
+        builder.physmem_bits = Some(27);
+        builder
     }
 
     /// A machine of any architecture: 24 MiB from address 0, its usual page size and memory model.
@@ -402,19 +413,24 @@ impl Machine {
     #[must_use]
     pub fn content(&self, pfn: u64) -> Vec<u8> {
         let size = self.spec.page_size;
-        let mut page = match (self.pages.get(&pfn), self.uses.get(&pfn)) {
-            (Some(page), _) => page.clone(),
-            (None, Some((_, used))) => pattern(pfn, *used, size as usize),
-            (None, None) if self.is_removed(pfn) => vec![0xee; size as usize],
-            (None, None) => vec![0; size as usize],
+        let mut page = if let Some(page) = self.pages.get(&pfn) {
+            page.clone()
+        } else if let Some((_, used)) = self.uses.get(&pfn) {
+            pattern(pfn, *used, size as usize)
+        } else {
+            vec![if self.is_removed(pfn) { 0xee } else { 0 }; size as usize]
         };
         if !self.is_whole(pfn) {
-            for (i, byte) in page.iter_mut().enumerate() {
-                let addr = pfn * size + i as u64;
-                if !self.spec.ranges.iter().any(|(start, end)| (*start..*end).contains(&addr)) {
-                    *byte = 0;
+            let first = pfn * size;
+            let mut whole = vec![0; size as usize];
+            for (start, end) in &self.spec.ranges {
+                let (from, to) = ((*start).max(first), (*end).min(first + size));
+                if from < to {
+                    let bytes = (from - first) as usize..(to - first) as usize;
+                    whole[bytes.clone()].copy_from_slice(&page[bytes]);
                 }
             }
+            page = whole;
         }
         page
     }

@@ -45,11 +45,11 @@ impl MemMap {
     }
 
     pub(crate) fn max_physmem_bits(m: &Machine) -> u32 {
-        match (m.spec.arch.wide(), m.spec.five_levels) {
+        m.spec.physmem_bits.unwrap_or(match (m.spec.arch.wide(), m.spec.five_levels) {
             (false, _) => 32,
             (true, true) => 52,
             (true, false) => 46,
-        }
+        })
     }
 
     fn mem_section_size(m: &Machine) -> u64 {
@@ -112,10 +112,13 @@ impl MemMap {
             // A section's struct pages fill exactly one 2 MiB page.
             m.pfns().iter().map(|pfn| (base + pfn * size) >> 21 << 21).collect()
         } else {
-            // The kernel fills vmemmap by subsections of 2 MiB: eight pages of struct pages.
+            let together = m.spec.subsection;
             m.pfns()
                 .iter()
-                .flat_map(|pfn| (0..8).map(move |i| base + pfn / 512 * 512 * size + i * page))
+                .map(|pfn| pfn / together * together)
+                .collect::<BTreeSet<u64>>()
+                .into_iter()
+                .flat_map(|first| (0..together * size / page).map(move |i| base + first * size + i * page))
                 .collect()
         };
         for virt in wanted {

@@ -37,8 +37,9 @@ pub(crate) fn write_all(m: &mut Machine) {
 /// Page frames without memory that share a page of struct pages with others.
 fn hole_pfns(m: &Machine) -> Vec<u64> {
     let known = m.pfns();
-    let groups: BTreeSet<u64> = known.iter().flat_map(|pfn| [pfn / 512, pfn / 512 + 1]).collect();
-    let mut holes: Vec<u64> = groups.iter().flat_map(|group| group * 512..(group + 1) * 512).collect();
+    let size = m.spec.subsection;
+    let groups: BTreeSet<u64> = known.iter().flat_map(|pfn| [pfn / size, pfn / size + 1]).collect();
+    let mut holes: Vec<u64> = groups.iter().flat_map(|group| group * size..(group + 1) * size).collect();
     holes.retain(|pfn| known.binary_search(pfn).is_err() && m.struct_page_phys(*pfn).is_some());
     holes
 }

@@ -27,11 +27,15 @@ impl<'a> VmcoreInfo<'a> {
         self.text
     }
 
+    /// Every line by itself, in order: what looks up many keys reads the text once, and each line's key.
+    pub fn lines(&self) -> impl Iterator<Item = Self> + use<'a> {
+        self.text.split(|&byte| byte == b'\n' || byte == 0).map(Self::new)
+    }
+
     /// Every line's key and value, in order, unknown keys too.
     pub fn iter(&self) -> impl Iterator<Item = (&'a str, &'a str)> + use<'a> {
-        self.text
-            .split(|&byte| byte == b'\n' || byte == 0)
-            .filter_map(|line| str::from_utf8(line).ok())
+        self.lines()
+            .filter_map(|line| str::from_utf8(line.text).ok())
             .filter_map(|line| line.split_once('='))
             .filter(|(key, _)| !key.is_empty())
     }
@@ -158,6 +162,9 @@ mod tests {
         assert_eq!(info.get("SYMBOL(_stext)"), Some("ffffffff81000000"));
         let keys: Vec<_> = info.iter().map(|(key, _)| key).collect();
         assert_eq!((keys.len(), keys[3], keys[8]), (11, "SYMBOL(_stext)", "CONFIG_PGTABLE_LEVELS"));
+        let lines: Vec<_> = info.lines().filter_map(|line| line.iter().next()).collect();
+        assert!(info.iter().eq(lines));
+        assert_eq!(info.lines().nth(4).unwrap().size("page"), Some(64));
     }
 
     #[test]

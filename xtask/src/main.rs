@@ -58,7 +58,7 @@ cargo xtask TASK
   capi --install PREFIX [LIBDIR]  build it, and put library, header and kcapture.pc below PREFIX (and below DESTDIR)
   panics            build the freestanding library and the purgatory, and show which panics their functions can reach:
                     none beyond those in include/panics
-  miri [--all]      run unit tests of the crates with unsafe code under Miri: those that go through pointers, or all
+  miri              run unit tests of the crates with unsafe code, and of the shared memory map, under Miri
   oldest            check the libraries with the oldest compiler that is promised
   hostile           give every case of the hostile corpus to every command of kcap, within limits of memory and time
   deb               build the Debian packages, and a program with what is in them
@@ -95,8 +95,7 @@ fn task(arguments: &[&str]) -> Outcome<()> {
         ["capi", "--write"] => capi::write_symbols(),
         ["capi", "--install", words @ ..] => capi::install(words),
         ["capi", names @ ..] => capi::check(names),
-        ["miri"] => miri::check(false),
-        ["miri", "--all"] => miri::check(true),
+        ["miri"] => miri::check(),
         ["oldest"] => oldest::check(),
         ["panics"] => panics::check().map(drop),
         ["hostile"] => hostile::run_all(),

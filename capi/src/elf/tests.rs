@@ -2,11 +2,9 @@
 
 use core::ptr::{null, null_mut};
 
-use testkit::{Era, Machine};
-
 use super::*;
 use crate::status::*;
-use crate::testing::{Setup, input, sized};
+use crate::testing::{Setup, input, sized, vmcore};
 
 fn at(file: &[u8], offset: usize) -> u64 {
     u64::from_le_bytes(file[offset..offset + 8].try_into().unwrap())
@@ -14,8 +12,7 @@ fn at(file: &[u8], offset: usize) -> u64 {
 
 #[test]
 fn a_core_says_what_stands_in_it() {
-    let machine = Machine::x86_64(Era::V6_1).build();
-    let file = machine.elf().to_vec();
+    let file = vmcore();
     let phdrs = file[64..].chunks(56).take(usize::from(u16::from_le_bytes([file[56], file[57]])));
     let loads: std::vec::Vec<_> = phdrs.clone().filter(|phdr| phdr[0] == 1).collect();
     let mut setup = Setup::new(input(file.clone()));

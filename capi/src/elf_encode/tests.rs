@@ -2,19 +2,17 @@
 
 use core::ptr::{null, null_mut};
 
-use testkit::{Era, Machine};
-
 use super::*;
 use crate::elf_parts::{
     kcap_elf_core_get_held, kcap_elf_core_get_note_region, kcap_elf_core_get_program_header, kcap_elf_notes,
 };
 use crate::status::*;
-use crate::testing::Setup;
 use crate::testing::input;
+use crate::testing::{Setup, vmcore};
 
 #[test]
 fn headers_are_those_of_a_core() {
-    let file = Machine::x86_64(Era::V6_1).build().elf().to_vec();
+    let file = vmcore();
     let mut setup = Setup::new(input(file.clone()));
     let phnum = u32::from(u16::from_le_bytes([file[56], file[57]]));
     let (mut buf, mut len) = ([0x55_u8; 64], 0);

@@ -2,17 +2,13 @@
 
 use core::ptr::{null, null_mut};
 
-use testkit::{Era, Kind, Machine};
+use testkit::Kind;
 
 use super::*;
 use crate::kernel::{kcap_kernel_facts, kcap_kernel_get_facts};
 use crate::status::*;
 use crate::testing::Setup;
-use crate::testing::{Memory, Room, input};
-
-fn machine() -> Machine {
-    Machine::x86_64(Era::V6_1).build()
-}
+use crate::testing::{Memory, Room, input, machine, vmcore};
 
 fn number(kind: Kind) -> u8 {
     let number = match kind {
@@ -31,7 +27,7 @@ fn number(kind: Kind) -> u8 {
 #[test]
 fn every_page_has_its_kind() {
     let machine = machine();
-    let mut setup = Setup::new(input(machine.elf().to_vec()));
+    let mut setup = Setup::new(input(vmcore()));
     let end = usize::try_from(machine.max_pfn()).unwrap() + 3;
     let mut kinds = std::vec![77; end];
     // SAFETY: all pointers are to what they say, or NULL.
@@ -62,7 +58,7 @@ fn every_page_has_its_kind() {
 #[test]
 fn a_scan_clears_what_the_level_leaves_out() {
     let machine = machine();
-    let mut setup = Setup::new(input(machine.elf().to_vec()));
+    let mut setup = Setup::new(input(vmcore()));
     let mut filter = Room::<kcap_filter>::new();
     let end = machine.max_pfn();
     let mut bits = std::vec![0_u64; usize::try_from(end.div_ceil(64)).unwrap()];

@@ -3,11 +3,11 @@
 use core::ptr::{null, null_mut};
 use std::vec::Vec;
 
-use testkit::{Era, Machine, kdump_of};
+use testkit::kdump_of;
 
 use super::*;
 use crate::status::*;
-use crate::testing::{Memory, Room, input, output};
+use crate::testing::{Memory, Room, input, machine, output};
 
 fn open(inputs: &[*const kcap_read_at], flags: u32) -> (Room<kcap_kdump>, Memory, kcap_status) {
     let (mut kdump, mut work) = (Room::<kcap_kdump>::new(), Memory::new(kcap_kdump_work(inputs.len())));
@@ -22,7 +22,7 @@ fn open(inputs: &[*const kcap_read_at], flags: u32) -> (Room<kcap_kdump>, Memory
 
 #[test]
 fn a_split_set_is_read_and_joined() {
-    let machine = Machine::x86_64(Era::V6_1).build();
+    let machine = machine();
     let whole = kdump_of(&machine, 31);
     let end = machine.max_pfn();
     let third = (end / 3) & !63;
@@ -105,7 +105,7 @@ fn a_split_set_is_read_and_joined() {
 
 #[test]
 fn a_missing_file_needs_the_flag() {
-    let machine = Machine::x86_64(Era::V6_1).build();
+    let machine = machine();
     let end = machine.max_pfn();
     let files = kdump_of(&machine, 31).split(&[0..1024, 1024..end]);
     let first = [&raw const *input(files[0].clone())];
@@ -120,7 +120,7 @@ fn a_missing_file_needs_the_flag() {
 
 #[test]
 fn null_and_lengths_are_found() {
-    let machine = Machine::x86_64(Era::V6_1).build();
+    let machine = machine();
     let inputs = [&raw const *input(kdump_of(&machine, 31).to_vec())];
     let (mut kdump, mut work) = (Room::<kcap_kdump>::new(), Memory::new(kcap_kdump_work(1)));
     let (memory, memory_len, len) = (work.at(), work.len(), Room::<kcap_kdump>::LEN);

@@ -3,7 +3,7 @@
 use core::ptr::{null, null_mut};
 use std::vec::Vec;
 
-use testkit::{Era, Machine, kdump_of};
+use testkit::kdump_of;
 
 use super::*;
 use crate::kdump::{
@@ -11,7 +11,7 @@ use crate::kdump::{
     kcap_kdump_work,
 };
 use crate::status::*;
-use crate::testing::{Memory, Room, input, sized};
+use crate::testing::{Memory, Room, input, machine, sized};
 
 /// A number of the file, little-endian, where `diskdump_mod.h` puts it.
 fn at(file: &[u8], offset: usize, len: usize) -> u64 {
@@ -22,7 +22,7 @@ fn at(file: &[u8], offset: usize, len: usize) -> u64 {
 
 #[test]
 fn headers_are_those_of_a_file() {
-    let machine = Machine::x86_64(Era::V6_1).build();
+    let machine = machine();
     let whole = kdump_of(&machine, 31);
     let file = whole.to_vec();
     let inputs = [&raw const *input(file.clone())];

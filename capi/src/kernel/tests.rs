@@ -9,14 +9,14 @@ use testkit::{Era, Machine};
 use super::*;
 use crate::source::kcap_source_vmcoreinfo;
 use crate::status::*;
-use crate::testing::{Room, Setup, input, no_error, sized};
+use crate::testing::{Room, Setup, input, machine, no_error, sized, vmcore};
 
 const LEN: usize = Room::<kcap_kernel>::LEN;
 
 #[test]
 fn virtual_addresses_are_those_of_the_machine() {
-    let machine = Machine::x86_64(Era::V6_1).build();
-    let mut setup = Setup::new(input(machine.elf().to_vec()));
+    let machine = machine();
+    let mut setup = Setup::new(input(vmcore()));
     let (kernel, memory) = (setup.kernel.at(), setup.memory.at());
     let mut mapping = kcap_mapping::default();
     let phys = machine.text_phys();
@@ -60,8 +60,8 @@ fn virtual_addresses_are_those_of_the_machine() {
 
 #[test]
 fn a_kernel_is_found_by_its_vmcoreinfo_alone() {
-    let machine = Machine::x86_64(Era::V6_1).build();
-    let mut setup = Setup::new(input(machine.elf().to_vec()));
+    let machine = machine();
+    let mut setup = Setup::new(input(vmcore()));
     let (mut info, mut kernel) = (Room::<kcap_vmcoreinfo>::new(), Room::<kcap_kernel>::new());
     let mut mapping = kcap_mapping::default();
     // SAFETY: all pointers are to what they say, or NULL.

@@ -3,14 +3,14 @@
 use core::ptr::{null, null_mut};
 use std::vec::Vec;
 
-use testkit::{Era, Machine, kdump_of};
+use testkit::kdump_of;
 
 use super::*;
 use crate::callback::{KCAP_FAULT_EXCLUDED, KCAP_FAULT_HOLE, KCAP_FAULT_LOST};
 use crate::error::*;
 use crate::kdump::{kcap_kdump_init, kcap_kdump_work};
 use crate::status::*;
-use crate::testing::{Memory as Work, Room, input};
+use crate::testing::{Memory as Work, Room, input, machine};
 
 const LEN: usize = Room::<kcap_memory>::LEN;
 
@@ -132,7 +132,7 @@ fn callbacks_say_why() {
 
 #[test]
 fn a_kdump_file_is_read_again_for_another_thread() {
-    let machine = Machine::x86_64(Era::V6_1).build();
+    let machine = machine();
     let whole = kdump_of(&machine, 31);
     let inputs = [&raw const *input(whole.to_vec())];
     let (mut kdump, mut work) = (Room::<kcap_kdump>::new(), Work::new(kcap_kdump_work(1)));

@@ -4,7 +4,7 @@ use core::mem::MaybeUninit;
 use core::ptr::{null, null_mut};
 use std::vec::Vec;
 
-use testkit::{Era, Machine, kdump_of};
+use testkit::kdump_of;
 
 use super::*;
 use crate::kdump::{kcap_kdump_init, kcap_kdump_work};
@@ -12,14 +12,14 @@ use crate::note_desc::{kcap_prstatus, kcap_prstatus_parse};
 use crate::note_encode::*;
 use crate::status::*;
 use crate::testing::Setup;
-use crate::testing::{Memory, Room, input};
+use crate::testing::{Memory, Room, input, machine, vmcore};
 
 const LEN: usize = Room::<kcap_notes>::LEN;
 
 #[test]
 fn the_notes_of_a_core_are_walked_and_read() {
-    let machine = Machine::x86_64(Era::V6_1).build();
-    let mut setup = Setup::new(input(machine.elf().to_vec()));
+    let machine = machine();
+    let mut setup = Setup::new(input(vmcore()));
     let (mut notes, mut note) = (Room::<kcap_notes>::new(), MaybeUninit::<kcap_note>::uninit());
     let mut kinds = Vec::new();
     // SAFETY: all pointers are to what they say, or NULL; a note is read after it was written.
@@ -102,7 +102,7 @@ fn an_encoded_note_is_read_back() {
 
 #[test]
 fn the_notes_of_a_kdump_file_are_those_of_the_machine() {
-    let machine = Machine::x86_64(Era::V6_1).build();
+    let machine = machine();
     let inputs = [&raw const *input(kdump_of(&machine, 31).to_vec())];
     let (mut kdump, mut work) = (Room::<kcap_kdump>::new(), Memory::new(kcap_kdump_work(1)));
     let (mut notes, mut note) = (Room::<kcap_notes>::new(), MaybeUninit::<kcap_note>::uninit());

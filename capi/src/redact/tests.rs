@@ -1,6 +1,7 @@
 //! What a C program hides is not in the file that it writes.
 
 use core::ptr::{null, null_mut};
+use std::sync::OnceLock;
 use std::vec::Vec;
 
 use testkit::{Era, Machine, Use};
@@ -18,15 +19,18 @@ const PLACE: u64 = 0x1_0ff0;
 /// Further frames that a bitmap names: the second of these two.
 const PAGES: u64 = 0x14;
 
-fn machine() -> Machine {
-    let mut builder = Machine::x86_64(Era::V6_1);
-    for pfn in 0x10..0x18 {
-        builder = builder.place(pfn, Use::Kernel);
-    }
-    let mut machine = builder.build();
-    machine.poke(PLACE, KEY);
-    machine.poke((PAGES + 1) << 12, KEY);
-    machine
+fn machine() -> &'static Machine {
+    static MACHINE: OnceLock<Machine> = OnceLock::new();
+    MACHINE.get_or_init(|| {
+        let mut builder = Machine::x86_64(Era::V6_1);
+        for pfn in 0x10..0x18 {
+            builder = builder.place(pfn, Use::Kernel);
+        }
+        let mut machine = builder.build();
+        machine.poke(PLACE, KEY);
+        machine.poke((PAGES + 1) << 12, KEY);
+        machine
+    })
 }
 
 /// A redaction and its memory.
@@ -78,7 +82,7 @@ fn what_is_hidden_is_not_in_the_file() {
     let vmcore = input(machine.elf().to_vec());
     for hides in [false, true] {
         let mut setup = Setup::new(vmcore);
-        let (mut secrets, status, _) = hidden(&mut setup, &machine, 4096);
+        let (mut secrets, status, _) = hidden(&mut setup, machine, 4096);
         assert_eq!(status, KCAP_OK);
         let (mut dumper, _work) = setup.dumper(31);
         let (at, memory) = (dumper.at(), setup.memory.at());
@@ -112,7 +116,7 @@ fn what_is_hidden_is_not_in_the_file() {
 fn parameters_carry_what_is_hidden() {
     let machine = machine();
     let mut setup = Setup::new(input(machine.elf().to_vec()));
-    let (mut secrets, status, _) = hidden(&mut setup, &machine, 4096);
+    let (mut secrets, status, _) = hidden(&mut setup, machine, 4096);
     assert_eq!(status, KCAP_OK);
     let (mut dumper, _work) = setup.dumper(31);
     let (at, memory) = (dumper.at(), setup.memory.at());
@@ -168,9 +172,9 @@ fn parameters_carry_what_is_hidden() {
 fn what_would_not_be_hidden_is_refused() {
     let machine = machine();
     let mut setup = Setup::new(input(machine.elf().to_vec()));
-    let (_, status, needed) = hidden(&mut setup, &machine, kcap_redaction_work(2) - 8);
+    let (_, status, needed) = hidden(&mut setup, machine, kcap_redaction_work(2) - 8);
     assert_eq!((status, needed), (KCAP_ERR_BUFFER_TOO_SMALL, kcap_redaction_work(2) as u64));
-    assert_eq!(hidden(&mut setup, &machine, kcap_redaction_work(2)).1, KCAP_OK);
+    assert_eq!(hidden(&mut setup, machine, kcap_redaction_work(2)).1, KCAP_OK);
     let (kernel, memory) = (setup.kernel.at(), setup.memory.at());
     let mut work = Memory::new(4096);
     let mut room = Room::<kcap_redaction>::new();

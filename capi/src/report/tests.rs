@@ -4,7 +4,7 @@ use core::ffi::c_void;
 use core::ptr::{null, null_mut};
 use std::vec::Vec;
 
-use testkit::{Era, Kind, Machine};
+use testkit::Kind;
 
 use super::*;
 use crate::callback::{KCAP_FAULT_LOST, kcap_phys_memory};
@@ -13,12 +13,12 @@ use crate::dump::*;
 use crate::filter::{KCAP_DOUBT_NONE, KCAP_KIND_FREE, KCAP_KIND_SLAB, KCAP_KIND_USER};
 use crate::memory::{kcap_memory, kcap_memory_init_callbacks};
 use crate::status::*;
-use crate::testing::{Memory, Room, Setup, input, output, sized};
+use crate::testing::{Memory, Room, Setup, input, machine, output, sized, vmcore};
 
 #[test]
 fn pages_are_counted_by_kind() {
-    let machine = Machine::x86_64(Era::V6_1).build();
-    let mut setup = Setup::new(input(machine.elf().to_vec()));
+    let machine = machine();
+    let mut setup = Setup::new(input(vmcore()));
     let (mut dumper, _work) = setup.dumper(31);
     let (at, memory) = (dumper.at(), setup.memory.at());
     let (mut counts, mut findings): (kcap_counts, kcap_findings) = (sized(), sized());
@@ -70,8 +70,7 @@ unsafe extern "C" fn all(_: *mut c_void, from: u64, start: *mut u64, end: *mut u
 /// A chunk whose pages no reader can read any more: they are lost, and named.
 #[test]
 fn pages_that_cannot_be_read_are_named() {
-    let machine = Machine::x86_64(Era::V6_1).build();
-    let mut setup = Setup::new(input(machine.elf().to_vec()));
+    let mut setup = Setup::new(input(vmcore()));
     let (mut dumper, _work) = setup.dumper(31);
     let (at, memory) = (dumper.at(), setup.memory.at());
     let broken = kcap_phys_memory {

@@ -3,16 +3,14 @@
 use core::ptr::{null, null_mut};
 use std::vec::Vec;
 
-use testkit::{Era, Machine};
-
 use super::*;
 use crate::dump::*;
 use crate::status::*;
-use crate::testing::{Memory, Room, Setup, input, output};
+use crate::testing::{Memory, Room, Setup, input, output, vmcore};
 
 #[test]
 fn a_dump_by_scans_is_that_by_steps() {
-    let vmcore = input(Machine::x86_64(Era::V6_1).build().elf().to_vec());
+    let vmcore = input(vmcore());
     let (mut by_steps, mut by_scans) = (Vec::new(), Vec::new());
     // SAFETY: all pointers are to what they say, or NULL.
     unsafe {

@@ -10,7 +10,7 @@ use crate::testing::{Setup, input, sized};
 
 #[test]
 fn removed_memory_is_named() {
-    let start = 8 << 30;
+    let start = if cfg!(miri) { 64 << 20 } else { 8 << 30 };
     let machine = Machine::x86_64(Era::V6_1).removed(start, start + (1 << 18)).build();
     let mut setup = Setup::new(input(machine.elf().to_vec()));
     let kernel = setup.kernel.at();

@@ -2,13 +2,13 @@
 
 use core::ptr::{null, null_mut};
 
-use testkit::{Era, Machine, kdump_of};
+use testkit::{Machine, kdump_of};
 
 use super::*;
 use crate::elf_parts::{kcap_elf_core_get_note_region, kcap_elf_notes};
 use crate::kdump::{kcap_kdump_init, kcap_kdump_work};
 use crate::status::*;
-use crate::testing::{Memory, Room, Setup, input, sized};
+use crate::testing::{Memory, Room, Setup, input, machine, sized, vmcore};
 
 const LEN: usize = Room::<kcap_source>::LEN;
 
@@ -34,8 +34,8 @@ fn check(facts: &kcap_source_facts, machine: &Machine) {
 
 #[test]
 fn an_elf_core_says_what_the_machine_was() {
-    let machine = Machine::x86_64(Era::V6_1).build();
-    let mut setup = Setup::new(input(machine.elf().to_vec()));
+    let machine = machine();
+    let mut setup = Setup::new(input(vmcore()));
     let told = facts(setup.source.at());
     check(&told, &machine);
     assert_eq!(told.left_out, 0);
@@ -51,7 +51,7 @@ fn an_elf_core_says_what_the_machine_was() {
 
 #[test]
 fn a_kdump_file_says_the_same_and_what_it_left_out() {
-    let machine = Machine::x86_64(Era::V6_1).build();
+    let machine = machine();
     let inputs = [&raw const *input(kdump_of(&machine, 31).to_vec())];
     let (mut kdump, mut work) = (Room::<kcap_kdump>::new(), Memory::new(kcap_kdump_work(1)));
     let (mut source, mut text) = (Room::<kcap_source>::new(), Memory::new(0x2000));
@@ -82,8 +82,8 @@ fn a_kdump_file_says_the_same_and_what_it_left_out() {
 
 #[test]
 fn a_machine_is_told_by_its_own_program() {
-    let machine = Machine::x86_64(Era::V6_1).build();
-    let file = input(machine.elf().to_vec());
+    let machine = machine();
+    let file = input(vmcore());
     let mut setup = Setup::new(file);
     let mut region = kcap_elf_notes::default();
     let (mut source, mut text) = (Room::<kcap_source>::new(), Memory::new(0x2000));

@@ -10,8 +10,10 @@ use core::marker::PhantomData;
 use core::mem::MaybeUninit;
 use core::ptr::null_mut;
 use std::boxed::Box;
-use std::vec;
+use std::sync::{Mutex, OnceLock};
 use std::vec::Vec;
+
+use testkit::{Era, Machine};
 
 use crate::callback::{kcap_read_at, kcap_write_at};
 use crate::error::kcap_error;
@@ -24,12 +26,17 @@ pub(crate) struct Room<T>(Vec<u64>, PhantomData<T>);
 
 const BEFORE: u64 = 0xa5a5_5a5a_1234_5678;
 
+/// Copied by halves: Miri takes a second to fill a MiB word by word.
+fn before(bytes: usize) -> Vec<u64> {
+    [BEFORE].repeat(bytes.div_ceil(8))
+}
+
 impl<T> Room<T> {
     pub(crate) const LEN: usize = size_of::<T>();
 
     pub(crate) fn new() -> Self {
         assert!(align_of::<T>() <= 8);
-        Self(vec![BEFORE; size_of::<T>().div_ceil(8)], PhantomData)
+        Self(before(size_of::<T>()), PhantomData)
     }
 
     pub(crate) fn at(&mut self) -> *mut T {
@@ -46,7 +53,7 @@ pub(crate) struct Memory(pub(crate) Vec<u64>);
 
 impl Memory {
     pub(crate) fn new(bytes: usize) -> Self {
-        Self(vec![BEFORE; bytes.div_ceil(8)])
+        Self(before(bytes))
     }
 
     pub(crate) fn at(&mut self) -> *mut c_void {
@@ -77,17 +84,40 @@ unsafe extern "C" fn size(ctx: *mut c_void) -> u64 {
     ptr::get(ctx.cast_const().cast::<&[u8]>()).unwrap().len() as u64
 }
 
+/// Files that no test gives back; what is reachable from here is no leak to Miri.
+static INPUTS: Mutex<Vec<Input>> = Mutex::new(Vec::new());
+
+struct Input(#[expect(dead_code, reason = "it is kept, not read")] &'static kcap_read_at);
+
+// SAFETY: its functions read bytes that nobody changes.
+unsafe impl Send for Input {}
+
 /// A file that holds `bytes`, for as long as the test runs.
 pub(crate) fn input(bytes: Vec<u8>) -> &'static kcap_read_at {
     let bytes: &'static [u8] = Vec::leak(bytes);
     let ctx = Box::into_raw(Box::new(bytes)).cast();
-    Box::leak(Box::new(kcap_read_at { ctx, read_at: Some(read_at), size: Some(size) }))
+    let input = Box::leak(Box::new(kcap_read_at { ctx, read_at: Some(read_at), size: Some(size) }));
+    INPUTS.lock().unwrap().push(Input(input));
+    input
+}
+
+/// The machine that most tests ask: laid out once.
+pub(crate) fn machine() -> &'static Machine {
+    static MACHINE: OnceLock<Machine> = OnceLock::new();
+    MACHINE.get_or_init(|| Machine::x86_64(Era::V6_1).build())
+}
+
+/// Its ELF core.
+pub(crate) fn vmcore() -> Vec<u8> {
+    static VMCORE: OnceLock<Vec<u8>> = OnceLock::new();
+    VMCORE.get_or_init(|| machine().elf().to_vec()).clone()
 }
 
 unsafe extern "C" fn write_at(ctx: *mut c_void, offset: u64, bytes: *const u8, len: usize) -> i32 {
     let file = ptr::get_mut(ctx.cast::<Vec<u8>>()).unwrap();
     let start = usize::try_from(offset).unwrap();
-    file.resize(file.len().max(start + len), 0);
+    // Not `resize`, which goes byte by byte: that would be slow where every step is interpreted.
+    file.extend_from_slice(&std::vec![0; (start + len).saturating_sub(file.len())]);
     file[start..start + len].copy_from_slice(ptr::slice(bytes, len).unwrap());
     0
 }

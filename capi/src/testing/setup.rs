@@ -11,7 +11,7 @@ use crate::memory::{kcap_memory, kcap_memory_elf_work, kcap_memory_init_elf};
 use crate::source::{kcap_source, kcap_source_init_elf};
 use crate::status::KCAP_OK;
 
-/// A dumper's memory in bytes: Miri takes a second to fill a MiB.
+/// A dumper's memory in bytes: Miri takes a second to clear a MiB.
 pub(crate) const WORK: usize = if cfg!(miri) { 1 << 17 } else { 1 << 20 };
 
 /// Everything that a dump of an ELF core is made of.

@@ -21,7 +21,7 @@ impl Flat {
     /// The array that the pointer at `symbol` (`SYMBOL(mem_map)`) names.
     pub(crate) fn open(
         symbol: VirtAddr,
-        keys: &Keys<'_>,
+        keys: &Keys,
         rules: &Rules,
         paging: &mut Paging,
         memory: &mut dyn PhysMemory,

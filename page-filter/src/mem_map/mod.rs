@@ -80,7 +80,7 @@ pub(crate) enum MemMap {
 impl MemMap {
     /// The mem_map that VMCOREINFO names, once it proved to describe the memory that exists.
     pub(crate) fn open(
-        keys: &Keys<'_>,
+        keys: &Keys,
         rules: &Rules,
         paging: &mut Paging,
         memory: &mut dyn PhysMemory,

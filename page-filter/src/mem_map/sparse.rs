@@ -64,7 +64,7 @@ impl Sparse {
         table: VirtAddr,
         page: PageSize,
         memory_bits: u32,
-        keys: &Keys<'_>,
+        keys: &Keys,
         rules: &Rules,
     ) -> Result<[Option<Self>; 2], NoMemMap> {
         let key = |key, limit| keys.at_most(key, limit).map_err(NoMemMap::MissingKey);

@@ -27,7 +27,7 @@ fn rules(parts: &[&str], without: &[&str]) -> Result<Rules, Key> {
         .filter(|line| !without.iter().any(|key| line.split('=').next() == Some(key)))
         .flat_map(|line| [line, "\n"])
         .collect();
-    Rules::new(&Keys(VmcoreInfo::new(text.as_bytes())), Layout::LE64)
+    Rules::new(&Keys::new(&VmcoreInfo::new(text.as_bytes())), Layout::LE64)
 }
 
 fn missing(parts: &[&str], without: &[&str]) -> Vec<(Rule, &'static str)> {
@@ -117,7 +117,7 @@ fn values_out_of_bounds_are_as_good_as_missing() {
 fn page_types_of_three_encodings_are_matched() {
     let page_type = |value: &str| {
         let text: String = ["NUMBER(PAGE_BUDDY_MAPCOUNT_VALUE)=", value, "\n"].concat();
-        PageType::new(&Keys(VmcoreInfo::new(text.as_bytes())), Key::BuddyMapcount)
+        PageType::new(&Keys::new(&VmcoreInfo::new(text.as_bytes())), Key::BuddyMapcount)
     };
     // Up to 6.10 a bit of the low word is cleared, in 6.11 one of the top byte, from 6.12 on the top byte counts.
     let old = page_type("-129").unwrap();

@@ -100,7 +100,7 @@ fn kind(slices: &Slices, at: u32) -> PageKind {
 fn check(text: &str, layout: Layout, size: usize, random: &mut Random) {
     let text = text.replace(' ', "\n");
     let info = VmcoreInfo::new(text.as_bytes());
-    let rules = Rules::new(&Keys(info), layout).unwrap();
+    let rules = Rules::new(&Keys::new(&info), layout).unwrap();
     let slicer = Slicer::new(&rules);
     let bytes = pages(random, layout, size);
     for count in [64, 1, 17, 63] {

@@ -3,17 +3,15 @@
 use core::ptr::{null, null_mut};
 use std::vec::Vec;
 
-use testkit::{Era, Machine};
-
 use super::*;
 use crate::dump::kcap_dumper_step;
 use crate::memory::kcap_memory_init_again;
 use crate::status::*;
-use crate::testing::{Room, Setup, input, output};
+use crate::testing::{Room, Setup, input, output, vmcore};
 
 #[test]
 fn any_number_of_threads_gives_the_same_bytes() {
-    let vmcore = input(Machine::x86_64(Era::V6_1).build().elf().to_vec());
+    let vmcore = input(vmcore());
     let mut by_steps = Vec::new();
     // SAFETY: all pointers are to what they say, or NULL.
     unsafe {
