@@ -7058,7 +7058,7 @@ int32_t kcap_kexec_worth_another_way(int32_t code);
 /*
  Whether the running kernel knows a flag of a crash kernel's `kexec_load`, one of `KCAP_KEXEC_`: 1, 0, or `KCAP_UNKNOWN` where it
  does not say: without the permission to load, and where a number of loads is left, of which the question would take one
- (`kexec_load_limit_panic`). Nothing is loaded, and nothing forgotten.
+ (`kexec_load_limit_reboot`). Nothing is loaded, and nothing forgotten.
  */
 int32_t kcap_kexec_knows_flag(uint32_t flag);
 

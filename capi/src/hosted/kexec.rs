@@ -148,7 +148,7 @@ pub const KCAP_UNKNOWN: i32 = -1;
 
 /// Whether the running kernel knows a flag of a crash kernel's `kexec_load`, one of `KCAP_KEXEC_`: 1, 0, or `KCAP_UNKNOWN` where it
 /// does not say: without the permission to load, and where a number of loads is left, of which the question would take one
-/// (`kexec_load_limit_panic`). Nothing is loaded, and nothing forgotten.
+/// (`kexec_load_limit_reboot`). Nothing is loaded, and nothing forgotten.
 #[unsafe(no_mangle)]
 pub extern "C" fn kcap_kexec_knows_flag(flag: u32) -> i32 {
     kexec::knows_flag(flag).map_or(KCAP_UNKNOWN, i32::from)

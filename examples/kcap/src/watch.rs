@@ -13,11 +13,15 @@ use kexec_core::burst::Burst;
 
 use crate::exit::{Exit, Failure};
 use crate::load::args::LoadingArgs;
-use crate::load::{is_kept, is_possible, load_if};
+use crate::load::{is_crash_loaded, is_kept, is_possible, load_if};
+
+/// Memory that is removed leaves the memory map after the last event that tells of it: so the machine is looked at without one, too.
+const LOOK_AGAIN: Duration = Duration::from_secs(10);
 
 pub(crate) const HELP: &str = "\
-Loads the crash kernel at once, then listens to the kernel's events of memory and CPUs. Where they change what a crash
-kernel is told it is loaded again, once for many events, and never while a memory block changes its state. It ends only
+Loads the crash kernel at once, then listens to the kernel's events of memory and CPUs, and looks every 10 seconds. Where
+what a crash kernel is told has changed, or none is loaded any more, it is loaded again, once for many events, and never
+while a memory block changes its state. It ends only
 where the running kernel keeps a loaded crash kernel up to date itself, as with --hotplug one does that can, and where a
 load fails: the service manager may start it again.
 
@@ -34,18 +38,15 @@ pub(crate) struct WatchArgs {
     #[command(flatten)]
     loading: LoadingArgs,
     /// Load when no event came for so many seconds
-    #[arg(long, value_name = "SECONDS", default_value_t = 2, value_parser = clap::value_parser!(u32).range(..=3600))]
+    #[arg(long, value_name = "SECONDS", default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=3600))]
     settle: u32,
     /// Wait for that no longer than so many seconds from the first event on
-    #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u32).range(..=3600))]
+    #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..=3600))]
     settle_max: u32,
 }
 
 /// Watches until there is no need to, or a load fails.
 pub(crate) fn run(args: &WatchArgs) -> Result<Exit, Failure> {
-    if is_kept() {
-        return Ok(nothing_to_do());
-    }
     let events = Uevents::listen().map_err(|error| Failure::new(format!("the kernel's events: {error}")))?;
     let mut loading = args.loading.clone();
     // Where the kernel cannot, this program does.
@@ -60,7 +61,9 @@ pub(crate) fn run(args: &WatchArgs) -> Result<Exit, Failure> {
     let mut is_due = true;
     loop {
         if is_due {
-            match load_anew(loaded.as_ref(), Machine::read, |is_current| load_if(&loading, is_current))? {
+            // Someone else may have unloaded it.
+            let known = loaded.as_ref().filter(|_| is_crash_loaded());
+            match load_anew(known, Machine::read, |is_current| load_if(&loading, is_current))? {
                 Outcome::Loaded(seen) => {
                     if is_kept() {
                         return Ok(nothing_to_do());
@@ -73,14 +76,15 @@ pub(crate) fn run(args: &WatchArgs) -> Result<Exit, Failure> {
                 Outcome::Changing => burst.event(now()),
             }
         }
-        let time = burst.due().map(|due| Duration::from_millis(due.saturating_sub(now())));
+        let time = burst.due().map_or(LOOK_AGAIN, |due| Duration::from_millis(due.saturating_sub(now())));
         let event =
-            events.wait(time).map_err(|error| Failure::new(format!("the kernel's events: {error}")))?;
+            events.wait(Some(time)).map_err(|error| Failure::new(format!("the kernel's events: {error}")))?;
         if event {
             burst.event(now());
             count = count.saturating_add(1);
         }
-        is_due = burst.ends(now());
+        let is_quiet = !event && burst.due().is_none();
+        is_due = burst.ends(now()) || is_quiet;
     }
 }
 

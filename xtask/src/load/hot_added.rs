@@ -38,7 +38,7 @@ pub(super) const CASES: &[Case] = &[
 /kcap load -s -p --hotplug LOAD; echo \"kcapture: by the kernel $?\"
 /kcap load -p --hotplug --json LOAD > /tmp/plan || poweroff -f
 echo \"kcapture: $(grep '\"flags\"' /tmp/plan)\"
-/kcap watch LOAD; echo \"kcapture: watch ended with $?\"",
+/kcap watch --hotplug LOAD; echo \"kcapture: watch ended with $?\"",
         // KEXEC_ARCH_X86_64 << 16 | KEXEC_CRASH_HOTPLUG_SUPPORT | KEXEC_ON_CRASH
         says: &[
             "kcapture: by the kernel 0",

@@ -66,7 +66,7 @@ fn call(image: &ImageArgs, line: &str, kind: Kind) -> Result<Result<(), i32>, Fa
     Ok(kexec::kexec_file_load(Some(&kernel), initrd.as_ref(), &line, flags))
 }
 
-fn is_crash_loaded() -> bool {
+pub(crate) fn is_crash_loaded() -> bool {
     State::read().ok().and_then(|state| state.crash_loaded) == Some(true)
 }
 

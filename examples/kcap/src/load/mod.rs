@@ -18,6 +18,7 @@ use std::path::Path;
 use host::kexec::{self, Call, Kind, LoadSegment, Running};
 use kexec_core::preflight::ram_digest;
 
+pub(crate) use file_load::is_crash_loaded;
 pub(crate) use hotplug::{is_kept, is_possible};
 pub(crate) use state::{exec, status, unload};
 
