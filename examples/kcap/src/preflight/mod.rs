@@ -49,8 +49,15 @@ pub(crate) fn run(args: &PreflightArgs) -> Result<Exit, Failure> {
         (if args.json { show::json_text(&told) } else { show::plain_text(&told) }, verdict)
     });
     let (text, verdict) = text;
-    io::stdout().write_all(text.as_bytes()).map_err(|error| Failure::stdout(&error))?;
-    Ok(exit(verdict))
+    told(io::stdout().write_all(text.as_bytes()), verdict)
+}
+
+/// The verdict holds whoever reads the text: a script may ask for the exit code alone.
+fn told(written: io::Result<()>, verdict: Verdict) -> Result<Exit, Failure> {
+    match written {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Failure::stdout(&error)),
+        _ => Ok(exit(verdict)),
+    }
 }
 
 /// A dump that leaves out all that can be: compressed, and as it is.
@@ -65,5 +72,19 @@ fn exit(verdict: Verdict) -> Exit {
         Verdict::Ok | Verdict::Info => Exit::Done,
         Verdict::Warn => Exit::Warned,
         Verdict::Block => Exit::Blocked,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reader_that_is_gone_changes_no_verdict() {
+        let gone = || Err(io::ErrorKind::BrokenPipe.into());
+        assert_eq!(told(gone(), Verdict::Block).ok(), Some(Exit::Blocked));
+        assert_eq!(told(gone(), Verdict::Warn).ok(), Some(Exit::Warned));
+        assert_eq!(told(Ok(()), Verdict::Info).ok(), Some(Exit::Done));
+        assert!(told(Err(io::ErrorKind::StorageFull.into()), Verdict::Ok).is_err());
     }
 }
