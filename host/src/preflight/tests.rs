@@ -94,3 +94,17 @@ fn a_machine_that_shows_nothing_is_no_error() {
         assert_eq!(checks, [(Check::Loading, Verdict::Block)]);
     });
 }
+
+#[test]
+fn kexec_without_crash_support_is_no_crash_kernel() {
+    let root = std::env::temp_dir().join(format!("kcapture-no-crash-{}", std::process::id()));
+    fs::create_dir_all(root.join("sys/kernel")).unwrap();
+    fs::write(root.join("sys/kernel/kexec_loaded"), "0\n").unwrap();
+    let machine = Machine::collect(&root, Wanted::default());
+    fs::remove_dir_all(&root).unwrap();
+    machine.with_snapshot(|snapshot| {
+        let mut checks = Vec::new();
+        let verdict = check(snapshot, Purpose::Kdump, &mut |finding| checks.push(finding.check));
+        assert_eq!((verdict, checks), (Verdict::Block, vec![Check::CrashImage]));
+    });
+}
