@@ -63,7 +63,7 @@ fn a_machine_is_collected() {
             of_machine(Check::Reservation, Verdict::Info),
             of_machine(Check::MemoryMap, Verdict::Warn),
             of_machine(Check::Loading, Verdict::Block),
-            of_machine(Check::LiveUpdate, Verdict::Info),
+            of_machine(Check::LiveUpdate, Verdict::Warn),
             of_machine(Check::Kho, Verdict::Block),
             of_machine(Check::HugePages, Verdict::Warn),
             (Check::OpenFile, Verdict::Warn, Some(1), None),

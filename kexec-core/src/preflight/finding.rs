@@ -169,6 +169,8 @@ pub enum Reason {
     LiveUpdateBusy,
     /// Kexec handover is off, or this kernel does not have it.
     KhoOff,
+    /// Nothing says whether it is on.
+    KhoUnknown,
     /// What is handed over is not complete yet.
     KhoNotFinalized,
     /// The next kernel has no memory to start in.
@@ -272,6 +274,7 @@ impl fmt::Display for Reason {
                 f.write_str("/dev/liveupdate is taken, and one process at a time can have it")
             }
             Self::KhoOff => f.write_str("kexec handover is off, or this kernel does not have it"),
+            Self::KhoUnknown => f.write_str("it is not known whether kexec handover is on"),
             Self::KhoNotFinalized => f.write_str("what is handed over is not complete yet"),
             Self::KhoNoScratch => f.write_str("no memory is set aside for the next kernel to start in"),
             Self::TargetUnreachable => f.write_str("the folder for dumps cannot be reached"),
