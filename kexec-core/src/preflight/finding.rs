@@ -231,9 +231,9 @@ impl fmt::Display for Reason {
             Self::ReservationCma => f.write_str(
                 "a part of the reservation is lent to user space (cma): a dump lacks what is there",
             ),
-            Self::MapSame => f.write_str("memory is as it was when the crash kernel was loaded"),
+            Self::MapSame => f.write_str("memory is as it was when kcap loaded the crash kernel"),
             Self::MapStale => {
-                f.write_str("memory came or went since the crash kernel was loaded, which was not told")
+                f.write_str("memory came or went since kcap loaded the crash kernel, which was not told")
             }
             Self::MapUpdated => {
                 f.write_str("the kernel tells the loaded crash kernel of memory that comes and goes")
