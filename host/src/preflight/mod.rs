@@ -7,6 +7,8 @@
 mod blocks;
 mod facts;
 mod files;
+mod in_time;
+mod mounts;
 mod processes;
 mod stamp;
 mod target;
@@ -17,6 +19,7 @@ use kexec_core::preflight::{Facts, Snapshot, Target};
 
 pub use blocks::Memory;
 pub use stamp::{forget_map, note_map};
+pub use target::may_be_folder;
 
 use facts::Told;
 use processes::Found;

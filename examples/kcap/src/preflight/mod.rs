@@ -7,7 +7,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Instant, SystemTime};
 
-use host::preflight::{Machine, Memory, Wanted};
+use host::preflight::{Machine, Memory, Wanted, may_be_folder};
 use kexec_core::preflight::{Verdict, check};
 use page_filter::Level;
 use vmcore_format::kdump::Compression;
@@ -30,7 +30,7 @@ pub(crate) fn run(args: &PreflightArgs) -> Result<Exit, Failure> {
     let wanted = Wanted {
         crash_needs: live.as_ref().map(Live::crash_needs),
         dump_needs: dump,
-        target: args.target.clone().or_else(|| usual.is_dir().then_some(usual)),
+        target: args.target.clone().or_else(|| may_be_folder(&usual).then_some(usual)),
         checkpoint: args.checkpoint,
     };
     let machine = Machine::collect(root, wanted);
