@@ -29,7 +29,7 @@ use processes::Found;
 pub struct Wanted {
     /// The bytes that a crash kernel needs: at least, and to be safe.
     pub crash_needs: Option<(u64, u64)>,
-    /// The bytes of a dump: at least and at most.
+    /// The bytes of a dump that leaves out all that can be (`-d 31`): at least and at most.
     pub dump_needs: Option<(u64, u64)>,
     /// The folder for dumps.
     pub target: Option<PathBuf>,

@@ -279,10 +279,10 @@ impl fmt::Display for Reason {
             Self::KhoNoScratch => f.write_str("no memory is set aside for the next kernel to start in"),
             Self::TargetUnreachable => f.write_str("the folder for dumps cannot be reached"),
             Self::TargetSmall { free, needed } => {
-                write!(f, "{} are free, and a dump may take {}", Mib(free), Mib(needed))
+                write!(f, "{} are free, and a dump at -d 31 may take {}", Mib(free), Mib(needed))
             }
             Self::TargetEnough { free, needed } => {
-                write!(f, "{} are free, and a dump takes {} at most", Mib(free), Mib(needed))
+                write!(f, "{} are free, and a dump at -d 31 takes {} at most", Mib(free), Mib(needed))
             }
             Self::TargetLocked => {
                 f.write_str("the folder for dumps is encrypted, and the crash kernel has no key")
@@ -347,7 +347,7 @@ pub enum Remedy<'a> {
     Finalize,
     /// Make the folder reachable.
     MountTarget,
-    /// Free so many bytes, or leave out more pages.
+    /// Free so many bytes.
     FreeSpace(u64),
     /// Give the crash kernel the device's keys.
     GiveKeys,
@@ -376,7 +376,7 @@ impl fmt::Display for Remedy<'_> {
             Self::TurnOnKho => f.write_str("boot a kernel with kexec handover, with kho=on"),
             Self::Finalize => f.write_str("finalize the handover"),
             Self::MountTarget => f.write_str("make the folder reachable, or name another one"),
-            Self::FreeSpace(bytes) => write!(f, "free {} there, or leave out more pages (-d 31)", Mib(bytes)),
+            Self::FreeSpace(bytes) => write!(f, "free {} there", Mib(bytes)),
             Self::GiveKeys => f.write_str(
                 "give the crash kernel the keys by configfs crash_dm_crypt_keys, or dump elsewhere",
             ),
