@@ -1,8 +1,8 @@
 //! Questions that a dead server may never answer.
 
+use core::time::Duration;
 use std::sync::mpsc;
 use std::thread;
-use std::time::Duration;
 
 const PATIENCE: Duration = Duration::from_millis(500);
 
