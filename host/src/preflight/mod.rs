@@ -51,16 +51,16 @@ pub struct Machine {
 }
 
 impl Machine {
-    /// Looks at the machine whose `/proc`, `/sys`, `/dev` and `/run` are below `root`.
+    /// Looks at the machine whose `/proc`, `/sys`, `/dev` and `/run` are below `root`; `memory` is what was read of it there.
     #[must_use]
-    pub fn collect(root: &Path, wanted: Wanted) -> Self {
+    pub fn collect(root: &Path, memory: Memory, wanted: Wanted) -> Self {
         let Found { processes, files, unseen } = processes::collect(root);
         let target = wanted.target.as_deref().map(|folder| target::collect(root, folder));
         Self {
             processes,
             files,
             unseen,
-            memory: Memory::read(root),
+            memory,
             told: facts::collect(root),
             has_systemd: root.join("run/systemd/system").is_dir(),
             target,

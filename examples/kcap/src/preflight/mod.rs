@@ -25,7 +25,8 @@ pub(crate) fn run(args: &PreflightArgs) -> Result<Exit, Failure> {
     let (start, now) = (Instant::now(), SystemTime::now());
     let usual = PathBuf::from(TARGET);
     let root = Path::new("/");
-    let live = Live::by_counters(root, &Memory::read(root)).ok();
+    let memory = Memory::read(root);
+    let live = Live::by_counters(root, &memory).ok();
     let dump = live.as_ref().map(dump_needs);
     let wanted = Wanted {
         crash_needs: live.as_ref().map(Live::crash_needs),
@@ -33,7 +34,7 @@ pub(crate) fn run(args: &PreflightArgs) -> Result<Exit, Failure> {
         target: args.target.clone().or_else(|| may_be_folder(&usual).then_some(usual)),
         checkpoint: args.checkpoint,
     };
-    let machine = Machine::collect(root, wanted);
+    let machine = Machine::collect(root, memory, wanted);
     let text = machine.with_snapshot(|snapshot| {
         let mut findings = Vec::new();
         let verdict = check(snapshot, args.purpose.into(), &mut |finding| findings.push(*finding));
