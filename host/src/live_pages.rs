@@ -19,8 +19,11 @@ const BATCH: usize = 1 << 17;
 /// of `page_size` bytes.
 ///
 /// # Errors
-/// The operating system's: it is there for `CAP_SYS_ADMIN` alone.
+/// The operating system's: it is there for `CAP_SYS_ADMIN` alone. [`io::ErrorKind::InvalidInput`] for a `page_size` of 0.
 pub fn live_pages(root: &Path, ram: &[Span], page_size: u64) -> io::Result<LivePages> {
+    if page_size == 0 {
+        return Err(io::ErrorKind::InvalidInput.into());
+    }
     let file = File::open(root.join("proc/kpageflags"))?;
     let mut pages = LivePages::new();
     let mut buf = vec![0; BATCH.saturating_mul(8)];
@@ -93,6 +96,8 @@ mod tests {
         let root = copy("live-pages", &[("proc/kpageflags", &words)]);
         let ram = [Span::new(0, 0x2fff), Span::new(0x3001, 0x1_0000_0000)];
         let pages = live_pages(&root, &ram, 4096).unwrap();
+        let without = live_pages(&root, &ram, 0).map_err(|error| error.kind());
+        assert_eq!(without.err(), Some(io::ErrorKind::InvalidInput));
         fs::remove_dir_all(&root).unwrap();
         let counts = pages.counts();
         // Frame 1 of the first range; 4 and 5 of the second: where a frame is not whole it is not RAM.

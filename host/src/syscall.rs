@@ -285,7 +285,9 @@ pub(crate) fn file_system_at(path: &CStr) -> Result<(u64, u64), i32> {
     }
     // SAFETY: all zeros are a value of the structure, which the kernel has replaced.
     let answer = unsafe { answer.assume_init() };
-    let block = u64::try_from(answer.f_bsize).unwrap_or(0);
+    // Blocks are counted in fragments; `f_bsize` is the length of a good transfer, the same where no fragment is told.
+    let fragment = u64::try_from(answer.f_frsize).ok().filter(|bytes| *bytes != 0);
+    let block = fragment.unwrap_or(u64::try_from(answer.f_bsize).unwrap_or(0));
     Ok((u64::try_from(answer.f_type).unwrap_or(0), block.saturating_mul(answer.f_bavail)))
 }
 

@@ -30,7 +30,8 @@ impl Told {
     pub(super) fn as_facts(&self) -> Facts<'static> {
         Facts {
             has_kexec: Some(self.state.loaded.is_some() || self.state.crash_loaded.is_some()),
-            crash_loaded: self.state.crash_loaded,
+            // Kexec without `CONFIG_CRASH_DUMP` says nothing of a crash kernel: there is none.
+            crash_loaded: self.state.crash_loaded.or(self.state.loaded.map(|_| false)),
             crash_size: self.state.crash_size,
             crash_cma: self.crash_cma,
             loaded: self.state.loaded,

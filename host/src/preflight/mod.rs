@@ -7,6 +7,8 @@
 mod blocks;
 mod facts;
 mod files;
+mod in_time;
+mod mounts;
 mod processes;
 mod stamp;
 mod target;
@@ -17,6 +19,7 @@ use kexec_core::preflight::{Facts, Snapshot, Target};
 
 pub use blocks::Memory;
 pub use stamp::{forget_map, note_map};
+pub use target::may_be_folder;
 
 use facts::Told;
 use processes::Found;
@@ -26,7 +29,7 @@ use processes::Found;
 pub struct Wanted {
     /// The bytes that a crash kernel needs: at least, and to be safe.
     pub crash_needs: Option<(u64, u64)>,
-    /// The bytes of a dump: at least and at most.
+    /// The bytes of a dump that leaves out all that can be (`-d 31`): at least and at most.
     pub dump_needs: Option<(u64, u64)>,
     /// The folder for dumps.
     pub target: Option<PathBuf>,
@@ -48,16 +51,16 @@ pub struct Machine {
 }
 
 impl Machine {
-    /// Looks at the machine whose `/proc`, `/sys`, `/dev` and `/run` are below `root`.
+    /// Looks at the machine whose `/proc`, `/sys`, `/dev` and `/run` are below `root`; `memory` is what was read of it there.
     #[must_use]
-    pub fn collect(root: &Path, wanted: Wanted) -> Self {
+    pub fn collect(root: &Path, memory: Memory, wanted: Wanted) -> Self {
         let Found { processes, files, unseen } = processes::collect(root);
         let target = wanted.target.as_deref().map(|folder| target::collect(root, folder));
         Self {
             processes,
             files,
             unseen,
-            memory: Memory::read(root),
+            memory,
             told: facts::collect(root),
             has_systemd: root.join("run/systemd/system").is_dir(),
             target,

@@ -86,8 +86,8 @@ fn of_status(pid: u32, status: &str, unit: Option<String>, active: bool) -> Coll
 }
 
 /// The service of the system's service manager that a process is in, by the text of `/proc/PID/cgroup`: in the one hierarchy
-/// of cgroup v2 (`0::`), or in systemd's own of v1. A service may have cgroups of its own below its. What a user's own
-/// manager started is below `user.slice`: a part of a login.
+/// of cgroup v2 (`0::`), or in systemd's own of v1. It may lie in any slice, or in none, and may have cgroups of its own below
+/// its. What a user's own manager started is below `user.slice`: a part of a login.
 fn service(cgroup: &str) -> Option<&str> {
     let path = cgroup.lines().find_map(|line| {
         let mut fields = line.splitn(3, ':');
@@ -95,10 +95,7 @@ fn service(cgroup: &str) -> Option<&str> {
         ["", "name=systemd"].contains(&controllers).then_some(path).filter(|path| path.len() > 1)
     })?;
     let mut units = path.trim_start_matches('/').split('/');
-    if units.next() != Some("system.slice") {
-        return None;
-    }
-    let unit = units.find(|unit| !unit.ends_with(".slice"))?;
+    let unit = units.find(|unit| *unit == "user.slice" || !unit.ends_with(".slice"))?;
     unit.ends_with(".service").then_some(unit)
 }
 
@@ -119,6 +116,14 @@ mod tests {
             ("0::/system.slice/cron.service\n", Some("cron.service")),
             ("0::/system.slice/system-getty.slice/getty@tty1.service\n", Some("getty@tty1.service")),
             ("0::/system.slice/docker.service/app/worker\n", Some("docker.service")),
+            (
+                "0::/machine.slice/systemd-nspawn@c.service/payload/system.slice/x.service\n",
+                Some("systemd-nspawn@c.service"),
+            ),
+            ("0::/own.slice/own-part.slice/x.service\n", Some("x.service")),
+            ("0::/x.service\n", Some("x.service")),
+            ("0::/machine.slice/machine-vm.scope/x.service\n", None),
+            ("0::/docker/abc/x.service\n", None),
             ("12:pids:/x\n1:name=systemd:/system.slice/ssh.service\n0::/\n", Some("ssh.service")),
             ("0::/user.slice/user-0.slice/session-1.scope\n", None),
             ("0::/user.slice/user-0.slice/user@0.service/app.slice/mine.service\n", None),

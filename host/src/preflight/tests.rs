@@ -42,7 +42,7 @@ fn copy() -> PathBuf {
 #[test]
 fn a_machine_is_collected() {
     let root = copy();
-    let machine = Machine::collect(&root, Wanted::default());
+    let machine = Machine::collect(&root, Memory::read(&root), Wanted::default());
     fs::remove_dir_all(&root).unwrap();
     let told = |purpose| {
         machine.with_snapshot(|snapshot| {
@@ -63,7 +63,7 @@ fn a_machine_is_collected() {
             of_machine(Check::Reservation, Verdict::Info),
             of_machine(Check::MemoryMap, Verdict::Warn),
             of_machine(Check::Loading, Verdict::Block),
-            of_machine(Check::LiveUpdate, Verdict::Info),
+            of_machine(Check::LiveUpdate, Verdict::Warn),
             of_machine(Check::Kho, Verdict::Block),
             of_machine(Check::HugePages, Verdict::Warn),
             (Check::OpenFile, Verdict::Warn, Some(1), None),
@@ -86,11 +86,26 @@ fn a_machine_is_collected() {
 
 #[test]
 fn a_machine_that_shows_nothing_is_no_error() {
-    let machine = Machine::collect(Path::new("/no/such/folder"), Wanted::default());
+    let root = Path::new("/no/such/folder");
+    let machine = Machine::collect(root, Memory::read(root), Wanted::default());
     assert_eq!(machine.process_count(), 0);
     machine.with_snapshot(|snapshot| {
         let mut checks = Vec::new();
         check(snapshot, Purpose::Kexec, &mut |finding| checks.push((finding.check, finding.verdict)));
         assert_eq!(checks, [(Check::Loading, Verdict::Block)]);
+    });
+}
+
+#[test]
+fn kexec_without_crash_support_is_no_crash_kernel() {
+    let root = std::env::temp_dir().join(format!("kcapture-no-crash-{}", std::process::id()));
+    fs::create_dir_all(root.join("sys/kernel")).unwrap();
+    fs::write(root.join("sys/kernel/kexec_loaded"), "0\n").unwrap();
+    let machine = Machine::collect(&root, Memory::read(&root), Wanted::default());
+    fs::remove_dir_all(&root).unwrap();
+    machine.with_snapshot(|snapshot| {
+        let mut checks = Vec::new();
+        let verdict = check(snapshot, Purpose::Kdump, &mut |finding| checks.push(finding.check));
+        assert_eq!((verdict, checks), (Verdict::Block, vec![Check::CrashImage]));
     });
 }

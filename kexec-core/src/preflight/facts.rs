@@ -82,7 +82,7 @@ pub struct Target<'a> {
     pub path: &'a str,
     /// The free bytes of its file system; `None` where it cannot be reached.
     pub free: Option<u64>,
-    /// The bytes of a dump, by an estimate: at least and at most.
+    /// The bytes of a dump that leaves out all that can be (`-d 31`), by an estimate: at least and at most.
     pub needs: Option<(u64, u64)>,
     /// Whether it lies on an encrypted device (dm-crypt).
     pub encrypted: bool,

@@ -169,6 +169,8 @@ pub enum Reason {
     LiveUpdateBusy,
     /// Kexec handover is off, or this kernel does not have it.
     KhoOff,
+    /// Nothing says whether it is on.
+    KhoUnknown,
     /// What is handed over is not complete yet.
     KhoNotFinalized,
     /// The next kernel has no memory to start in.
@@ -229,9 +231,9 @@ impl fmt::Display for Reason {
             Self::ReservationCma => f.write_str(
                 "a part of the reservation is lent to user space (cma): a dump lacks what is there",
             ),
-            Self::MapSame => f.write_str("memory is as it was when the crash kernel was loaded"),
+            Self::MapSame => f.write_str("memory is as it was when kcap loaded the crash kernel"),
             Self::MapStale => {
-                f.write_str("memory came or went since the crash kernel was loaded, which was not told")
+                f.write_str("memory came or went since kcap loaded the crash kernel, which was not told")
             }
             Self::MapUpdated => {
                 f.write_str("the kernel tells the loaded crash kernel of memory that comes and goes")
@@ -272,14 +274,15 @@ impl fmt::Display for Reason {
                 f.write_str("/dev/liveupdate is taken, and one process at a time can have it")
             }
             Self::KhoOff => f.write_str("kexec handover is off, or this kernel does not have it"),
+            Self::KhoUnknown => f.write_str("it is not known whether kexec handover is on"),
             Self::KhoNotFinalized => f.write_str("what is handed over is not complete yet"),
             Self::KhoNoScratch => f.write_str("no memory is set aside for the next kernel to start in"),
             Self::TargetUnreachable => f.write_str("the folder for dumps cannot be reached"),
             Self::TargetSmall { free, needed } => {
-                write!(f, "{} are free, and a dump may take {}", Mib(free), Mib(needed))
+                write!(f, "{} are free, and a dump at -d 31 may take {}", Mib(free), Mib(needed))
             }
             Self::TargetEnough { free, needed } => {
-                write!(f, "{} are free, and a dump takes {} at most", Mib(free), Mib(needed))
+                write!(f, "{} are free, and a dump at -d 31 takes {} at most", Mib(free), Mib(needed))
             }
             Self::TargetLocked => {
                 f.write_str("the folder for dumps is encrypted, and the crash kernel has no key")
@@ -344,7 +347,7 @@ pub enum Remedy<'a> {
     Finalize,
     /// Make the folder reachable.
     MountTarget,
-    /// Free so many bytes, or leave out more pages.
+    /// Free so many bytes.
     FreeSpace(u64),
     /// Give the crash kernel the device's keys.
     GiveKeys,
@@ -373,7 +376,7 @@ impl fmt::Display for Remedy<'_> {
             Self::TurnOnKho => f.write_str("boot a kernel with kexec handover, with kho=on"),
             Self::Finalize => f.write_str("finalize the handover"),
             Self::MountTarget => f.write_str("make the folder reachable, or name another one"),
-            Self::FreeSpace(bytes) => write!(f, "free {} there, or leave out more pages (-d 31)", Mib(bytes)),
+            Self::FreeSpace(bytes) => write!(f, "free {} there", Mib(bytes)),
             Self::GiveKeys => f.write_str(
                 "give the crash kernel the keys by configfs crash_dm_crypt_keys, or dump elsewhere",
             ),

@@ -1,6 +1,6 @@
 //! Rules on what a live update needs, and on pools of huge pages, which it cannot hand over.
 
-use super::facts::LiveUpdateDevice;
+use super::facts::{Kho, LiveUpdateDevice};
 use super::finding::{Check, Finding, Reason, Remedy};
 use super::verdict::{Purpose, Verdict, Verdicts, of};
 use super::{Sink, Snapshot};
@@ -32,9 +32,13 @@ pub(super) fn live_update<'a>(snapshot: &Snapshot<'a>, purpose: Purpose, found: 
             say(Check::LiveUpdate, Verdict::Block, Reason::LiveUpdateBusy, Remedy::None);
         }
         Some(LiveUpdateDevice::Absent) => {
-            say(Check::LiveUpdate, Verdict::Info, Reason::LiveUpdateAbsent, Remedy::None);
+            say(Check::LiveUpdate, Verdict::Warn, Reason::LiveUpdateAbsent, Remedy::None);
         }
         Some(LiveUpdateDevice::Free) | None => {}
+    }
+    let says_something = facts.has_kexec.is_some() || facts.live_update.is_some();
+    if facts.kho == Kho::default() && says_something {
+        say(Check::Kho, Verdict::Info, Reason::KhoUnknown, Remedy::None);
     }
     if facts.kho.on == Some(false) {
         say(Check::Kho, Verdict::Block, Reason::KhoOff, Remedy::TurnOnKho);

@@ -121,7 +121,7 @@ const MARKS: &[(Mark, FileClass)] = &[
     (Mark::Path("anon_inode:kvm-vm"), FileClass::VirtualMachine),
     (Mark::Path("anon_inode:[kvm-gmem]"), FileClass::LostMemfd),
     (Mark::HugetlbBelow("/memfd:"), FileClass::LostMemfd),
-    (Mark::Below("/secretmem"), FileClass::LostMemfd),
+    (Mark::Path("/secretmem (deleted)"), FileClass::LostMemfd),
     (Mark::Below("/memfd:"), FileClass::Memfd),
     (Mark::Below("/dev/dax"), FileClass::Dax),
     (Mark::Path("/dev/liveupdate"), FileClass::LiveUpdate),

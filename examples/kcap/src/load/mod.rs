@@ -30,19 +30,16 @@ use planning::{Files, Planned};
 /// `kcap load`.
 pub(crate) fn run(args: &LoadArgs) -> Result<Exit, Failure> {
     let kind = args.kind.kind();
-    let exit = load(&args.loading, kind, |planned| {
-        if !args.dry_run {
-            load_segments(planned, kind)?;
-        }
-        let exit = if args.json {
-            print(&show::json_text(planned, kind, !args.dry_run))?
-        } else if args.dry_run {
-            print(&show::plain_text(planned))?
-        } else {
+    let is_wanted = || Ok(!args.dry_run);
+    let exit = load(&args.loading, kind, is_wanted, |planned, is_loaded| {
+        if args.json {
+            print(&show::json_text(planned, kind, is_loaded))
+        } else if is_loaded {
             say_what_is_left_out(planned);
-            Exit::Done
-        };
-        Ok((exit, !args.dry_run))
+            Ok(Exit::Done)
+        } else {
+            print(&show::plain_text(planned))
+        }
     })?;
     if args.loading.planning.hotplug && kind == Kind::Crash && !args.dry_run {
         hotplug::must_be_kept()?;
@@ -57,22 +54,23 @@ pub(crate) fn load_if(
     is_current: impl FnOnce() -> Result<bool, Failure>,
 ) -> Result<bool, Failure> {
     let mut loaded = true;
-    load(loading, Kind::Crash, |planned| {
-        loaded = is_current()?;
-        if loaded {
-            load_segments(planned, Kind::Crash)?;
+    load(loading, Kind::Crash, is_current, |planned, is_loaded| {
+        loaded = is_loaded;
+        if is_loaded {
             say_what_is_left_out(planned);
         }
-        Ok((Exit::Done, loaded))
+        Ok(Exit::Done)
     })?;
     Ok(loaded)
 }
 
-/// Loads, and notes with which memory; `by_plan` does it where the plan is ours, and says whether it did.
+/// Loads, and notes with which memory. Where the plan is ours it is loaded if it `is_wanted` once it is there, and `tell` hears
+/// whether it was.
 fn load(
     loading: &LoadingArgs,
     kind: Kind,
-    by_plan: impl FnOnce(&Planned<'_>) -> Result<(Exit, bool), Failure>,
+    is_wanted: impl FnOnce() -> Result<bool, Failure>,
+    tell: impl FnOnce(&Planned<'_>, bool) -> Result<Exit, Failure>,
 ) -> Result<Exit, Failure> {
     let LoadingArgs { image, planning, .. } = loading;
     if planning.hotplug && !is_possible() {
@@ -81,26 +79,36 @@ fn load(
     let line = command_line(image, kind, Path::new("/"))?;
     if loading.file_syscall {
         let memory = stamp::of_running(kind);
-        return stamp::left(kind, memory, file_load::load(image, &line, kind));
+        return noted(kind, memory, file_load::load(image, &line, kind));
     }
     let files = Files::read(&image.kernel, image.initrd.as_deref(), line.clone())?;
     let machine = Machine::running()?;
     let memory = machine.with_maps(|map, _, _| Ok(ram_digest(map))).ok();
-    let (mut has_plan, mut has_loaded) = (false, true);
+    let mut has_plan = false;
     let loaded = planning::with_plan(&files, kind, planning, &machine, |planned| {
         has_plan = true;
         if loading.auto && file_load::try_first(image, &line, kind)? {
+            stamp::note(kind, memory);
             return Ok(Exit::Done);
         }
-        let exit;
-        (exit, has_loaded) = by_plan(planned)?;
-        Ok(exit)
+        let is_wanted = is_wanted()?;
+        if is_wanted {
+            load_segments(planned, kind)?;
+            stamp::note(kind, memory);
+        }
+        tell(planned, is_wanted)
     });
-    let loaded = match loaded {
-        Err(why) if loading.auto && !has_plan => file_load::without_a_plan(image, &line, kind, why),
-        loaded => loaded,
-    };
-    if has_loaded { stamp::left(kind, memory, loaded) } else { loaded }
+    match loaded {
+        Err(why) if loading.auto && !has_plan => {
+            noted(kind, memory, file_load::without_a_plan(image, &line, kind, why))
+        }
+        loaded => loaded.inspect_err(|_| stamp::forget_lost(kind)),
+    }
+}
+
+/// What the kernel did by itself, with the note that belongs to it.
+fn noted(kind: Kind, memory: Option<[u8; 32]>, loaded: Result<Exit, Failure>) -> Result<Exit, Failure> {
+    loaded.inspect(|_| stamp::note(kind, memory)).inspect_err(|_| stamp::forget_lost(kind))
 }
 
 /// The kernel is loaded, whoever reads it.

@@ -9,6 +9,8 @@ pub(crate) const HELP: &str = "\
 Nothing is changed. What is found is as of one moment: a process may open a file the next.
 A holder of a special file that a systemd service started is less severe than one that was
 started by hand: systemd can stop it before and start it again after.
+The kernel does not tell where an ordinary kernel (kcap load -l) is to lie: whether memory of a
+loaded kernel can be taken away is looked at for the crash kernel's reservation alone.
 
 Exit status:
   0   nothing in the way

@@ -7,7 +7,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Instant, SystemTime};
 
-use host::preflight::{Machine, Memory, Wanted};
+use host::preflight::{Machine, Memory, Wanted, may_be_folder};
 use kexec_core::preflight::{Verdict, check};
 use page_filter::Level;
 use vmcore_format::kdump::Compression;
@@ -25,15 +25,16 @@ pub(crate) fn run(args: &PreflightArgs) -> Result<Exit, Failure> {
     let (start, now) = (Instant::now(), SystemTime::now());
     let usual = PathBuf::from(TARGET);
     let root = Path::new("/");
-    let live = Live::by_counters(root, &Memory::read(root)).ok();
+    let memory = Memory::read(root);
+    let live = Live::by_counters(root, &memory).ok();
     let dump = live.as_ref().map(dump_needs);
     let wanted = Wanted {
         crash_needs: live.as_ref().map(Live::crash_needs),
         dump_needs: dump,
-        target: args.target.clone().or_else(|| usual.is_dir().then_some(usual)),
+        target: args.target.clone().or_else(|| may_be_folder(&usual).then_some(usual)),
         checkpoint: args.checkpoint,
     };
-    let machine = Machine::collect(root, wanted);
+    let machine = Machine::collect(root, memory, wanted);
     let text = machine.with_snapshot(|snapshot| {
         let mut findings = Vec::new();
         let verdict = check(snapshot, args.purpose.into(), &mut |finding| findings.push(*finding));
@@ -49,8 +50,15 @@ pub(crate) fn run(args: &PreflightArgs) -> Result<Exit, Failure> {
         (if args.json { show::json_text(&told) } else { show::plain_text(&told) }, verdict)
     });
     let (text, verdict) = text;
-    io::stdout().write_all(text.as_bytes()).map_err(|error| Failure::stdout(&error))?;
-    Ok(exit(verdict))
+    told(io::stdout().write_all(text.as_bytes()), verdict)
+}
+
+/// The verdict holds whoever reads the text: a script may ask for the exit code alone.
+fn told(written: io::Result<()>, verdict: Verdict) -> Result<Exit, Failure> {
+    match written {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Failure::stdout(&error)),
+        _ => Ok(exit(verdict)),
+    }
 }
 
 /// A dump that leaves out all that can be: compressed, and as it is.
@@ -65,5 +73,19 @@ fn exit(verdict: Verdict) -> Exit {
         Verdict::Ok | Verdict::Info => Exit::Done,
         Verdict::Warn => Exit::Warned,
         Verdict::Block => Exit::Blocked,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reader_that_is_gone_changes_no_verdict() {
+        let gone = || Err(io::ErrorKind::BrokenPipe.into());
+        assert_eq!(told(gone(), Verdict::Block).ok(), Some(Exit::Blocked));
+        assert_eq!(told(gone(), Verdict::Warn).ok(), Some(Exit::Warned));
+        assert_eq!(told(Ok(()), Verdict::Info).ok(), Some(Exit::Done));
+        assert!(told(Err(io::ErrorKind::StorageFull.into()), Verdict::Ok).is_err());
     }
 }

@@ -69,7 +69,8 @@ fn the_table_is_the_references() {
 fn ordinary_files_are_not_special() {
     let null = OpenFile { kind: FileKind::CharDevice { major: 1, minor: 3 }, ..file(7, "/dev/null") };
     let huge_file = OpenFile { kind: FileKind::Hugetlb, ..file(7, "/dev/hugepages/vm") };
-    for ordinary in [null, huge_file, file(7, "/dev/memory"), file(7, "/home/dev/mem"), file(7, "")] {
+    let secret = file(7, "/secretmem-data/x");
+    for ordinary in [null, huge_file, secret, file(7, "/dev/memory"), file(7, "/home/dev/mem"), file(7, "")] {
         assert_eq!(ordinary.class(), None, "{ordinary:?}");
     }
 }

@@ -136,13 +136,19 @@ fn a_live_update_needs_handover_and_its_device() {
         assert_eq!(kho(bad), [(Check::Kho, Verdict::Block)]);
     }
     let device = |device| {
-        let facts = Facts { live_update: Some(device), ..Facts::default() };
+        let facts = Facts { live_update: Some(device), kho: on, ..Facts::default() };
         assert!(verdicts(&facts, Purpose::Kexec).is_empty());
         verdicts(&facts, Purpose::LiveUpdate)
     };
     assert_eq!(device(LiveUpdateDevice::Busy), [(Check::LiveUpdate, Verdict::Block)]);
-    assert_eq!(device(LiveUpdateDevice::Absent), [(Check::LiveUpdate, Verdict::Info)]);
+    assert_eq!(device(LiveUpdateDevice::Absent), [(Check::LiveUpdate, Verdict::Warn)]);
     assert!(device(LiveUpdateDevice::Free).is_empty());
+    let facts = Facts { has_kexec: Some(true), ..Facts::default() };
+    let unknown = Facts { live_update: Some(LiveUpdateDevice::Free), ..Facts::default() };
+    for facts in [facts, unknown] {
+        assert_eq!(verdicts(&facts, Purpose::LiveUpdate), [(Check::Kho, Verdict::Info)]);
+        assert!(verdicts(&facts, Purpose::Kexec).is_empty());
+    }
 }
 
 #[test]
