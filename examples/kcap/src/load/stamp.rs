@@ -2,8 +2,10 @@
 
 use std::path::Path;
 
-use host::kexec::{Kind, State};
+use host::kexec::Kind;
 use host::preflight::{Memory, forget_map, note_map};
+
+use super::file_load::is_crash_loaded;
 
 /// The digest of the map of RAM now, if it is wanted for this kind of kernel.
 pub(super) fn of_running(kind: Kind) -> Option<[u8; 32]> {
@@ -24,8 +26,4 @@ pub(super) fn forget_lost(kind: Kind) {
     if kind == Kind::Crash && !is_crash_loaded() {
         let _ = forget_map(Path::new("/"));
     }
-}
-
-fn is_crash_loaded() -> bool {
-    State::read().ok().and_then(|state| state.crash_loaded) == Some(true)
 }
