@@ -187,9 +187,9 @@ pub struct kcap_preflight {
     pub kho_scratch: u64,
     /// Free bytes in `target`.
     pub target_free: u64,
-    /// Bytes of a dump, at least.
+    /// Bytes of a dump at `-d 31`, at least.
     pub dump_least: u64,
-    /// Bytes of a dump, at most.
+    /// Bytes of a dump at `-d 31`, at most.
     pub dump_most: u64,
     /// Processes whose open files could not be looked at.
     pub unseen: u64,
