@@ -68,13 +68,19 @@ impl<'a> SharedMap<'a> {
         self.lock().map.release(held);
     }
 
-    /// Looks at a version that is held, with the map locked: `look` must be short, and use this map in no other way.
+    /// As [`VersionedMap::is_held`].
+    #[must_use]
+    pub fn is_held(&self, held: &Held) -> bool {
+        self.lock().map.is_held(held)
+    }
+
+    /// Looks at a version, as [`VersionedMap::view`], with the map locked: `look` must be short, and use this map in no other way.
     pub fn view<R>(&self, held: &Held, look: impl FnOnce(View<'_>) -> R) -> R {
         look(self.lock().map.view(held))
     }
 
-    /// Writes what differs between two versions that are held, from the address `from` on, to `changes`, as much as it holds;
-    /// how many those are. To go on, start from the end of the last.
+    /// Writes what differs between two versions, as [`VersionedMap::changes`], from the address `from` on, to `changes`, as much as it
+    /// holds; how many those are. To go on, start from the end of the last.
     pub fn changes(&self, before: &Held, after: &Held, from: PhysAddr, changes: &mut [Change]) -> usize {
         let state = self.lock();
         let found = state.map.changes(before, after, from);

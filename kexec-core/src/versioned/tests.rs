@@ -233,6 +233,16 @@ fn a_version_that_has_no_slot_waits_for_one() {
     let change = Change { span: Span::new(30, 40), before: None, after: Some(RangeKind::SystemRam) };
     assert_eq!(told, [change]);
     assert!(map.view(&first).ranges().eq([ram(10, 20)]));
+    // The current version, which nobody holds, is not held either.
+    for (slot, epoch) in [(first.slot(), 0), (1 - first.slot(), 2), (2, 1), (usize::MAX, 1)] {
+        let other = Held::from_parts(slot, epoch);
+        assert!(!map.is_held(&other) && map.view(&other).is_empty());
+        map.release(other);
+    }
+    let again = Held::from_parts(first.slot(), 1);
+    assert!(map.is_held(&first));
+    map.release(first);
+    assert!(!map.is_held(&again) && map.view(&again).is_empty());
     assert_eq!(map.current().len(), 2);
 }
 
