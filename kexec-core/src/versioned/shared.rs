@@ -142,7 +142,7 @@ impl<'a> SharedMap<'a> {
         state.telling = true;
         drop(state);
         let [before, after] = [before, after].map(|held| Snapshot { map: self, held });
-        published(&Published { before, after });
+        published(&Published { before, after, _telling: Telling { map: self } });
         committed
     }
 }
@@ -230,6 +230,8 @@ pub struct Published<'s, 'a> {
     pub before: Snapshot<'s, 'a>,
     /// The current version.
     pub after: Snapshot<'s, 'a>,
+    /// Dropped last: who can begin the next version finds both of these released.
+    _telling: Telling<'s, 'a>,
 }
 
 impl Published<'_, '_> {
@@ -239,9 +241,15 @@ impl Published<'_, '_> {
     }
 }
 
-impl Drop for Published<'_, '_> {
+/// Lets the next version begin when it is dropped.
+#[derive(Debug)]
+struct Telling<'s, 'a> {
+    map: &'s SharedMap<'a>,
+}
+
+impl Drop for Telling<'_, '_> {
     fn drop(&mut self) {
-        self.after.map.lock().telling = false;
+        self.map.lock().telling = false;
     }
 }
 
