@@ -20,13 +20,17 @@ const _: () = assert!(size_of::<Change>() <= 24);
 /// that is in neither version. Linux keeps user space from a loaded crash segment: this is for who owns the memory, such as a
 /// hypervisor, a firmware, a kernel.
 ///
-/// `words`: the `words_count` words of 64 bits of the header, aligned to 8. Each store is of one whole word.
+/// `words`: the `words_count` words of 64 bits of the header, aligned to 8. Each store is of one whole word: the
+/// function is there on machines that have atomic stores of 64 bits.
 /// `header`: what `kcap_elfcorehdr_encode_with_spare` made it of; its `memory` may not be NULL and is not read.
 /// `before`: the version that the header shows. `after`: the one that it is to show. Both must be held.
 /// `work`: `work_len` bytes, aligned to 8, for this call; 24 for each change do. `error` may be NULL.
 ///
 /// Memory that comes gets a `PT_LOAD` of its own, even next to another: build the header anew at a convenient time, and the neighbours
 /// become one.
+///
+/// A header with a note of the map's version still has the note of the version that it was built of: take the note away first, by a zero in
+/// the first 4 bytes of it.
 ///
 /// Errors, all before the first store:
 /// - `KCAP_ERR_BUFFER_TOO_SMALL`: `work` (`kcap_error.field` is empty, `value` bytes for it), or the header has too few spare program headers
