@@ -20,9 +20,13 @@ const BLOCK: usize = 16;
 /// Changes go to a version in the making, which nobody sees before `kcap_versioned_map_commit` makes it the current one, with
 /// the next epoch. Readers hold a version; no change ever shows in it.
 ///
-/// Several threads may use a map at the same time, once it was made; a lock is held for one change, one lookup or one block of ranges
-/// at a time. One thread makes changes: whoever began, until it commits or abandons. A change takes O(log n) time for n ranges. It
-/// keeps the memory that it was given.
+/// Several threads may use a map at the same time, once it was made. Each call holds a spin lock, never while a callback runs, and none is
+/// to be made from an interrupt, NMI, signal or crash handler: the lock may be held by what it interrupted. A lookup and each 16
+/// ranges or changes that are read hold it for O(log n) and a step for each range, of n ranges; `kcap_versioned_map_commit`, `_abandon`,
+/// `_release`, and a `_set`, `_add` or `_remove` of much memory, in proportion to what they free or fill.
+///
+/// One thread makes changes: whoever began, until it commits or abandons. A change takes O(log n) and a step for each range that it
+/// swallows, a commit a step for each node that changed. The map keeps the memory that it was given.
 #[derive(Debug)]
 pub struct kcap_versioned_map {
     pub(crate) map: SharedMap<'static>,
@@ -79,7 +83,8 @@ pub extern "C" fn kcap_versioned_map_align() -> usize {
 }
 
 /// Bytes of memory with which `changes` changes to a map of `ranges` ranges succeed, whatever they are, where `versions` versions that
-/// differ everywhere are held, the current one counted. Far less does where versions have much in common.
+/// differ everywhere are held, the current one counted. A `kcap_versioned_map_add` counts once for each gap that it fills. Far less
+/// does where versions have much in common.
 #[unsafe(no_mangle)]
 pub extern "C" fn kcap_versioned_map_work_len(ranges: usize, changes: usize, versions: usize) -> usize {
     let nodes = VersionedMap::nodes_needed(ranges, changes, versions);
@@ -363,8 +368,21 @@ pub unsafe extern "C" fn kcap_versioned_map_copy(
 ) -> kcap_status {
     answer(error, || {
         let map = ptr::get(map)?;
-        let (held, copy) = (held(map, version)?, ptr::get_mut(copy)?);
-        map.map.view(&held, |view| view.copy_to(&mut copy.map)).map_err(crate::map::failure)
+        let (held, copy) = (held(map, version)?, &mut ptr::get_mut(copy)?.map);
+        let len = map.map.view(&held, |view| view.len());
+        if copy.capacity() < len {
+            return Err(Failure::too_small(room::<Range>(len)));
+        }
+        copy.clear();
+        let (mut block, mut from, mut count) = ([Range::EMPTY; BLOCK], PhysAddr(0), BLOCK);
+        while count == BLOCK {
+            count = map.map.view(&held, |view| view.read(from, &mut block));
+            for range in block.iter().take(count) {
+                copy.set(*range).map_err(crate::map::failure)?;
+                from = range.end;
+            }
+        }
+        Ok(())
     })
 }
 

@@ -116,6 +116,8 @@ fn versions_are_published_held_and_read() {
         with_map(40, |copy| {
             assert_eq!(kcap_versioned_map_copy(map, &raw const first, copy, null_mut()), KCAP_OK);
             assert_eq!(kcap_memory_map_count(copy), 35);
+            let copied = ptr::get_mut(copy).unwrap().map.ranges().iter().copied();
+            assert!(copied.map(kcap_range::from).eq(expected.iter().copied()));
         });
         with_map(34, |copy| {
             let mut error = no_error();

@@ -14,8 +14,11 @@ const BLOCK: usize = 16;
 
 /// A [`VersionedMap`] for several threads.
 ///
-/// A lock is held for one change, one lookup or one block of ranges at a time, never while a caller's code runs. A reader holds
-/// a [`Snapshot`], which takes no lock: changes go on, and never show in it.
+/// Each call takes a spin lock, and none is to be made from an interrupt, NMI, signal or crash handler: the lock may be held by what it
+/// interrupted. A reader holds a [`Snapshot`], in which no change shows: each read of it locks for one lookup or one block of ranges, and
+/// changes go on in between. [`commit`](Self::commit), [`abandon`](Self::abandon), [`release`](Self::release), and a
+/// [`set`](Self::set), [`add`](Self::add) or [`remove`](Self::remove) of much memory hold the lock in proportion to what they free or
+/// fill. But for [`view`](Self::view), no caller's code runs with it.
 ///
 /// One thread changes the map at a time: whoever called [`begin`](Self::begin), until it commits or abandons.
 pub struct SharedMap<'a> {

@@ -66,8 +66,8 @@ impl Held {
 /// [`remove`](Self::remove)), which nobody sees before [`commit`](Self::commit) makes it the current one, with the next
 /// epoch. Readers hold a version ([`hold`](Self::hold), [`view`](Self::view)); no change ever shows in it.
 ///
-/// A change takes O(log n) time for n ranges, a commit O(1): versions share what they have in common. All memory is the
-/// caller's. See [`nodes_needed`](Self::nodes_needed) for how much that is.
+/// A change takes O(log n) for n ranges and a step for each range that it swallows; a commit a step for each node that changed: versions
+/// share what they have in common. All memory is the caller's. See [`nodes_needed`](Self::nodes_needed) for how much that is.
 #[derive(Debug)]
 pub struct VersionedMap<'a> {
     pub(super) arena: Arena<'a>,
@@ -95,7 +95,7 @@ impl<'a> VersionedMap<'a> {
     }
 
     /// Nodes with which `changes` changes to a map of `ranges` ranges succeed, whatever they are, where `versions` versions
-    /// that differ everywhere are held. Twice the ranges and some hundreds are plenty for one reader.
+    /// that differ everywhere are held. An [`add`](Self::add) counts once for each gap that it fills. Twice the ranges and some hundreds are plenty for one reader.
     #[must_use]
     pub fn nodes_needed(ranges: usize, changes: usize, versions: usize) -> usize {
         // An AVL tree of n nodes is less than 1.45 log2(n + 2) high; each change adds two ranges at most.
