@@ -134,14 +134,14 @@ impl kcap_version_observer {
     }
 }
 
-/// The observer at `observer`, which may be NULL.
+/// The observer at `observer`, which may be NULL, by value: its callback may change what lies there.
 pub(crate) fn observer(
     observer: *const kcap_version_observer,
-) -> Result<Option<&'static kcap_version_observer>, Failure> {
+) -> Result<Option<kcap_version_observer>, Failure> {
     if observer.is_null() {
         return Ok(None);
     }
-    let observer = ptr::get(observer)?;
+    let observer = *ptr::get(observer)?;
     observer.published.is_some().then_some(Some(observer)).ok_or(KCAP_ERR_NULL.into())
 }
 

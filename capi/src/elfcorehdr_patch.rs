@@ -20,20 +20,25 @@ const _: () = assert!(size_of::<Change>() <= 24);
 /// that is in neither version. Linux keeps user space from a loaded crash segment: this is for who owns the memory, such as a
 /// hypervisor, a firmware, a kernel.
 ///
-/// `words`: the `words_count` words of 64 bits of the header, aligned to 8. Each store is of one whole word.
+/// `words`: the `words_count` words of 64 bits of the header, aligned to 8. Each store is of one whole word: the
+/// function is there on machines that have atomic stores of 64 bits.
 /// `header`: what `kcap_elfcorehdr_encode_with_spare` made it of; its `memory` may not be NULL and is not read.
-/// `before`: the version that the header shows. `after`: the one that it is to show.
+/// `before`: the version that the header shows. `after`: the one that it is to show. Both must be held.
 /// `work`: `work_len` bytes, aligned to 8, for this call; 24 for each change do. `error` may be NULL.
 ///
 /// Memory that comes gets a `PT_LOAD` of its own, even next to another: build the header anew at a convenient time, and the neighbours
 /// become one.
+///
+/// A header with a note of the map's version still has the note of the version that it was built of: take the note away first, by a zero in
+/// the first 4 bytes of it.
 ///
 /// Errors, all before the first store:
 /// - `KCAP_ERR_BUFFER_TOO_SMALL`: `work` (`kcap_error.field` is empty, `value` bytes for it), or the header has too few spare program headers
 ///   (`field` is `e_phnum`, `value` their number with those in use): build it anew.
 /// - `KCAP_ERR_UNSUPPORTED`: `p_type` where the first `PT_LOAD` would become unused or move: build the header anew. `e_ident` for 32 bits.
 /// - `KCAP_ERR_CORRUPT`: the header is not of `header`, or does not show `before`.
-/// - `KCAP_ERR_INVALID`, `KCAP_ERR_NULL`, `KCAP_ERR_ALIGNMENT`, `KCAP_ERR_LENGTH`.
+/// - `KCAP_ERR_INVALID`: `version` where nobody holds `before` or `after` (`value` is its epoch), else a field of `header`.
+/// - `KCAP_ERR_NULL`, `KCAP_ERR_ALIGNMENT`, `KCAP_ERR_LENGTH`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn kcap_elfcorehdr_patch(
     header: *const kcap_elfcorehdr,
@@ -47,7 +52,8 @@ pub unsafe extern "C" fn kcap_elfcorehdr_patch(
     error: *mut kcap_error,
 ) -> kcap_status {
     answer(error, || {
-        let (map, before, after) = (ptr::get(map)?, held(before)?, held(after)?);
+        let map = ptr::get(map)?;
+        let (before, after) = (held(map, before)?, held(map, after)?);
         let builder = builder(header)?;
         let mut words = ptr::slice(words.cast::<AtomicU64>().cast_const(), words_count)?;
         let changes = ptr::table(work, work_len, Change::EMPTY)?;

@@ -20,9 +20,13 @@ const BLOCK: usize = 16;
 /// Changes go to a version in the making, which nobody sees before `kcap_versioned_map_commit` makes it the current one, with
 /// the next epoch. Readers hold a version; no change ever shows in it.
 ///
-/// Several threads may use a map at the same time, once it was made; a lock is held for one change, one lookup or one block of ranges
-/// at a time. One thread makes changes: whoever began, until it commits or abandons. A change takes O(log n) time for n ranges. It
-/// keeps the memory that it was given.
+/// Several threads may use a map at the same time, once it was made. Each call holds a spin lock, never while a callback runs, and none is
+/// to be made from an interrupt, NMI, signal or crash handler: the lock may be held by what it interrupted. A lookup and each 16
+/// ranges or changes that are read hold it for O(log n) and a step for each range, of n ranges; `kcap_versioned_map_commit`, `_abandon`,
+/// `_release`, and a `_set`, `_add` or `_remove` of much memory, in proportion to what they free or fill.
+///
+/// One thread makes changes: whoever began, until it commits or abandons. A change takes O(log n) and a step for each range that it
+/// swallows, a commit a step for each node that changed. The map keeps the memory that it was given.
 #[derive(Debug)]
 pub struct kcap_versioned_map {
     pub(crate) map: SharedMap<'static>,
@@ -59,10 +63,11 @@ fn version_of(held: &Held) -> kcap_map_version {
     kcap_map_version { epoch: held.epoch(), slot: u64::try_from(held.slot()).unwrap_or(u64::MAX) }
 }
 
-/// The version at `version`.
-pub(crate) fn held(version: *const kcap_map_version) -> Result<Held, Failure> {
+/// The version of `map` at `version`, which must be held: to the map any other is an empty one.
+pub(crate) fn held(map: &kcap_versioned_map, version: *const kcap_map_version) -> Result<Held, Failure> {
     let version = ptr::get(version)?;
-    Ok(Held::from_parts(usize::try_from(version.slot).unwrap_or(usize::MAX), version.epoch))
+    let held = Held::from_parts(usize::try_from(version.slot).unwrap_or(usize::MAX), version.epoch);
+    if map.map.is_held(&held) { Ok(held) } else { Err(Failure::invalid("version", version.epoch)) }
 }
 
 /// The size of a `kcap_versioned_map`, in bytes.
@@ -78,7 +83,8 @@ pub extern "C" fn kcap_versioned_map_align() -> usize {
 }
 
 /// Bytes of memory with which `changes` changes to a map of `ranges` ranges succeed, whatever they are, where `versions` versions that
-/// differ everywhere are held, the current one counted. Far less does where versions have much in common.
+/// differ everywhere are held, the current one counted. A `kcap_versioned_map_add` counts once for each gap that it fills. Far less
+/// does where versions have much in common.
 #[unsafe(no_mangle)]
 pub extern "C" fn kcap_versioned_map_work_len(ranges: usize, changes: usize, versions: usize) -> usize {
     let nodes = VersionedMap::nodes_needed(ranges, changes, versions);
@@ -231,37 +237,40 @@ pub unsafe extern "C" fn kcap_versioned_map_hold(
 
 /// Gives up a version.
 ///
-/// Errors: `KCAP_ERR_NULL`.
+/// Errors: `KCAP_ERR_INVALID` where nobody holds it, `KCAP_ERR_NULL`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn kcap_versioned_map_release(
     map: *const kcap_versioned_map,
     version: *const kcap_map_version,
 ) -> kcap_status {
     answer(core::ptr::null_mut(), || {
-        ptr::get(map)?.map.release(held(version)?);
+        let map = ptr::get(map)?;
+        map.map.release(held(map, version)?);
         Ok(())
     })
 }
 
-/// The number of ranges of a version that is held; 0 for NULL.
+/// The number of ranges of a version that is held; 0 for one that is not, and for NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn kcap_versioned_map_count(
     map: *const kcap_versioned_map,
     version: *const kcap_map_version,
 ) -> usize {
-    let count = ptr::get(map).and_then(|map| Ok(map.map.view(&held(version)?, |view| view.len())));
+    let count = ptr::get(map).and_then(|map| Ok(map.map.view(&held(map, version)?, |view| view.len())));
     count.unwrap_or(0)
 }
 
-/// What lies at `address` in a version that is held: a `KCAP_RANGE_` number, 0 where it says nothing, and for NULL.
+/// What lies at `address` in a version that is held: a `KCAP_RANGE_` number, 0 where it says nothing, for a version that is not
+/// held, and for NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn kcap_versioned_map_kind_at(
     map: *const kcap_versioned_map,
     version: *const kcap_map_version,
     address: u64,
 ) -> kcap_range_kind {
-    let kind =
-        |map: &kcap_versioned_map| Ok(map.map.view(&held(version)?, |view| view.kind_at(PhysAddr(address))));
+    let kind = |map: &kcap_versioned_map| {
+        Ok(map.map.view(&held(map, version)?, |view| view.kind_at(PhysAddr(address))))
+    };
     ptr::get(map).and_then(kind).ok().flatten().map_or(0, number_of)
 }
 
@@ -293,7 +302,7 @@ fn fill<T: Copy, C>(
 /// `ranges`, and their number to `count`. The first is cut at `from`. Fewer than `capacity`: there are no more; else go on from the
 /// `end` of the last.
 ///
-/// Errors: `KCAP_ERR_NULL`, `KCAP_ERR_LENGTH`.
+/// Errors: `KCAP_ERR_INVALID` where nobody holds the version, `KCAP_ERR_NULL`, `KCAP_ERR_LENGTH`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn kcap_versioned_map_read(
     map: *const kcap_versioned_map,
@@ -304,7 +313,8 @@ pub unsafe extern "C" fn kcap_versioned_map_read(
     count: *mut usize,
 ) -> kcap_status {
     answer(core::ptr::null_mut(), || {
-        let (map, held, place) = (ptr::get(map)?, held(version)?, ptr::out(count)?);
+        let map = ptr::get(map)?;
+        let (held, place) = (held(map, version)?, ptr::out(count)?);
         let table = ptr::slice_mut(ranges, capacity)?;
         let mut block = |from, ranges: &mut [Range]| map.map.view(&held, |view| view.read(from, ranges));
         place.put(fill(table, from, Range::EMPTY, &mut block, |range| (range.into(), range.end)));
@@ -323,7 +333,7 @@ fn change_of(change: Change) -> (kcap_map_change, PhysAddr) {
 /// changes at `changes`, and their number to `count`. Fewer than `capacity`: there are no more; else go on from the `end` of the
 /// last. The time follows the number of changes, not the size of the map.
 ///
-/// Errors: `KCAP_ERR_NULL`, `KCAP_ERR_LENGTH`.
+/// Errors: `KCAP_ERR_INVALID` where nobody holds one of them, `KCAP_ERR_NULL`, `KCAP_ERR_LENGTH`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn kcap_versioned_map_changes(
     map: *const kcap_versioned_map,
@@ -335,7 +345,8 @@ pub unsafe extern "C" fn kcap_versioned_map_changes(
     count: *mut usize,
 ) -> kcap_status {
     answer(core::ptr::null_mut(), || {
-        let (map, before, after) = (ptr::get(map)?, held(before)?, held(after)?);
+        let map = ptr::get(map)?;
+        let (before, after) = (held(map, before)?, held(map, after)?);
         let place = ptr::out(count)?;
         let table = ptr::slice_mut(changes, capacity)?;
         let mut block = |from, changes: &mut [Change]| map.map.changes(&before, &after, from, changes);
@@ -346,7 +357,8 @@ pub unsafe extern "C" fn kcap_versioned_map_changes(
 
 /// Makes `copy` say what a version that is held says, and nothing else: for a plan, or a header that is built anew.
 ///
-/// Errors: `KCAP_ERR_BUFFER_TOO_SMALL` (`value`: bytes for the table of `copy`), `KCAP_ERR_NULL`.
+/// Errors: `KCAP_ERR_BUFFER_TOO_SMALL` (`value`: bytes for the table of `copy`), `KCAP_ERR_INVALID` (`version`: nobody holds it),
+/// `KCAP_ERR_NULL`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn kcap_versioned_map_copy(
     map: *const kcap_versioned_map,
@@ -355,8 +367,22 @@ pub unsafe extern "C" fn kcap_versioned_map_copy(
     error: *mut kcap_error,
 ) -> kcap_status {
     answer(error, || {
-        let (map, held, copy) = (ptr::get(map)?, held(version)?, ptr::get_mut(copy)?);
-        map.map.view(&held, |view| view.copy_to(&mut copy.map)).map_err(crate::map::failure)
+        let map = ptr::get(map)?;
+        let (held, copy) = (held(map, version)?, &mut ptr::get_mut(copy)?.map);
+        let len = map.map.view(&held, |view| view.len());
+        if copy.capacity() < len {
+            return Err(Failure::too_small(room::<Range>(len)));
+        }
+        copy.clear();
+        let (mut block, mut from, mut count) = ([Range::EMPTY; BLOCK], PhysAddr(0), BLOCK);
+        while count == BLOCK {
+            count = map.map.view(&held, |view| view.read(from, &mut block));
+            for range in block.iter().take(count) {
+                copy.set(*range).map_err(crate::map::failure)?;
+                from = range.end;
+            }
+        }
+        Ok(())
     })
 }
 

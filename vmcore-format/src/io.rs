@@ -44,7 +44,8 @@ pub trait WriteAt {
     }
 
     /// Whether bytes that are never written read as zero between those that are, as in a new file. A writer may then
-    /// leave out what is zero. A device has its old bytes there, and a stream has none.
+    /// leave out what is zero. A device has its old bytes there, and a stream has none. And after a power failure too: who
+    /// empties an old file brings that to stable storage before the first write.
     fn starts_as_zeros(&self) -> bool {
         false
     }

@@ -8,11 +8,11 @@ use std::vec;
 use std::vec::Vec;
 
 use super::*;
-use crate::elfcorehdr::kcap_elfcorehdr_encode_with_spare;
+use crate::elfcorehdr::{kcap_elfcorehdr_encode_with_spare, kcap_kernel_text};
 use crate::map::{KCAP_RANGE_RESERVED, KCAP_RANGE_SYSTEM_RAM};
 use crate::status::{
-    KCAP_ERR_BUFFER_TOO_SMALL, KCAP_ERR_CORRUPT, KCAP_ERR_LENGTH, KCAP_ERR_NULL, KCAP_ERR_UNSUPPORTED,
-    KCAP_OK,
+    KCAP_ERR_BUFFER_TOO_SMALL, KCAP_ERR_CORRUPT, KCAP_ERR_INVALID, KCAP_ERR_LENGTH, KCAP_ERR_NULL,
+    KCAP_ERR_UNSUPPORTED, KCAP_OK,
 };
 use crate::testing::{Memory, no_error, sized, with_map};
 use crate::versioned_map::tests::{hold, set, with_versions};
@@ -142,6 +142,56 @@ fn a_header_that_must_be_built_anew() {
                 let release = crate::versioned_map::kcap_versioned_map_release;
                 assert_eq!(release(map, &raw const after), KCAP_OK);
             }
+        });
+    });
+}
+
+/// The text is the first `PT_LOAD`, so that no other has to stay.
+#[test]
+fn a_version_that_is_not_held_takes_no_memory_away() {
+    with_versions(20, 3, |map| unsafe {
+        assert_eq!(kcap_versioned_map_begin(map), KCAP_OK);
+        set(map, 0x1000, 0x8000, KCAP_RANGE_SYSTEM_RAM);
+        assert_eq!(kcap_versioned_map_commit(map, null(), null_mut()), KCAP_OK);
+        let before = hold(map);
+        with_map(8, |memory| {
+            assert_eq!(kcap_versioned_map_copy(map, &raw const before, memory, null_mut()), KCAP_OK);
+            let mut header: kcap_elfcorehdr = sized();
+            let text = kcap_kernel_text { vaddr: 0xffff_ffff_8100_0000, paddr: 0x2000, len: 0x1000 };
+            (header.memory, header.e_machine, header.text) = (memory, 62, &raw const text);
+            let mut words = vec![0_u64; 8 + 3 * 7];
+            let (at, len) = (words.as_mut_ptr(), words.len() * 8);
+            let header = &raw const header;
+            let encoded = kcap_elfcorehdr_encode_with_spare(header, at.cast(), len, null_mut(), null_mut());
+            assert_eq!(encoded, KCAP_OK);
+            let mut work = Memory::new(80);
+
+            assert_eq!(kcap_versioned_map_begin(map), KCAP_OK);
+            set(map, 0x9000, 0xa000, KCAP_RANGE_SYSTEM_RAM);
+            assert_eq!(kcap_versioned_map_commit(map, null(), null_mut()), KCAP_OK);
+            let after = hold(map);
+            let release = crate::versioned_map::kcap_versioned_map_release;
+            assert_eq!(release(map, &raw const after), KCAP_OK);
+            let unchanged = words.clone();
+            let mut patch = |before, after, error| {
+                let (at, count) = (words.as_mut_ptr(), words.len());
+                kcap_elfcorehdr_patch(header, at, count, map, before, after, work.at(), 80, error)
+            };
+            // It is the current version still, and then it is gone.
+            let mut error = no_error();
+            for gone in [false, true] {
+                if gone {
+                    assert_eq!(kcap_versioned_map_begin(map), KCAP_OK);
+                    set(map, 0x9000, 0xa000, KCAP_RANGE_RESERVED);
+                    assert_eq!(kcap_versioned_map_commit(map, null(), null_mut()), KCAP_OK);
+                }
+                for (before, after) in [(before, after), (after, before)] {
+                    let patched = patch(&raw const before, &raw const after, &raw mut error);
+                    assert_eq!((patched, error.value), (KCAP_ERR_INVALID, 2));
+                    assert_eq!(core::ffi::CStr::from_ptr(error.field.as_ptr()), c"version");
+                }
+            }
+            assert_eq!(words, unchanged);
         });
     });
 }

@@ -116,6 +116,8 @@ fn versions_are_published_held_and_read() {
         with_map(40, |copy| {
             assert_eq!(kcap_versioned_map_copy(map, &raw const first, copy, null_mut()), KCAP_OK);
             assert_eq!(kcap_memory_map_count(copy), 35);
+            let copied = ptr::get_mut(copy).unwrap().map.ranges().iter().copied();
+            assert!(copied.map(kcap_range::from).eq(expected.iter().copied()));
         });
         with_map(34, |copy| {
             let mut error = no_error();
@@ -136,6 +138,23 @@ fn versions_are_published_held_and_read() {
         assert_eq!(kcap_versioned_map_commit(map, null(), &raw mut epoch), KCAP_OK);
         assert_eq!((epoch, ranges(map, third, 16).len()), (4, ranges(map, second, 16).len() + 1));
         assert_eq!(kcap_versioned_map_count(map, &raw const first), 0);
+        assert_eq!(kcap_versioned_map_kind_at(map, &raw const first, 11), 0);
+        let (mut out, mut change, mut count) = (range(7, 7, 77), kcap_map_change::default(), 7);
+        let read = kcap_versioned_map_read(map, &raw const first, 0, &raw mut out, 1, &raw mut count);
+        assert_eq!((read, out, count), (KCAP_ERR_INVALID, range(7, 7, 77), 7));
+        for (before, after) in [(first, third), (third, first)] {
+            let (before, after) = (&raw const before, &raw const after);
+            let changes =
+                kcap_versioned_map_changes(map, before, after, 0, &raw mut change, 1, &raw mut count);
+            assert_eq!((changes, count), (KCAP_ERR_INVALID, 7));
+        }
+        with_map(40, |copy| {
+            let mut error = no_error();
+            let copied = kcap_versioned_map_copy(map, &raw const first, copy, &raw mut error);
+            assert_eq!((copied, error.value), (KCAP_ERR_INVALID, first.epoch));
+            assert_eq!(core::ffi::CStr::from_ptr(error.field.as_ptr()), c"version");
+        });
+        assert_eq!(kcap_versioned_map_release(map, &raw const first), KCAP_ERR_INVALID);
         assert_eq!(kcap_versioned_map_commit(map, null(), null_mut()), KCAP_ERR_NOT_BEGUN);
     });
 }

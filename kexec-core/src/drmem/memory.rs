@@ -30,6 +30,8 @@ pub struct DynamicMemory<'a> {
 /// What the node says: the places of values in the buffer, in bytes, and their lengths.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Found {
+    /// Whether the tree has the node.
+    there: bool,
     lmb_size: Option<u64>,
     memory: Option<(Layout, usize, usize)>,
     pub(super) usable: Option<(usize, usize)>,
@@ -47,6 +49,9 @@ impl<'a> DynamicMemory<'a> {
         let editor = Editor::new(buffer)?;
         let found = find(&editor.tree()?)?;
         let missing = |field| Error::NotFound { field, value: 0 };
+        if !found.there {
+            return Err(missing(Field::DrmemNode));
+        }
         let lmb_size = found.lmb_size.ok_or(missing(Field::LmbSize))?;
         let (layout, at, len) = found.memory.ok_or(missing(Field::DynamicMemory))?;
         let value = editor.part(at, len).ok_or(corrupt(layout.field(), at))?;
@@ -213,6 +218,7 @@ pub(super) fn find(tree: &Tree<'_>) -> Result<Found, Error> {
                 depth = depth.saturating_add(1);
                 if depth == 2 {
                     inside = name == NODE;
+                    found.there |= inside;
                 }
             }
             Token::EndNode => depth = depth.saturating_sub(1),
@@ -234,8 +240,9 @@ impl Found {
         let layout = match property.name {
             b"ibm,lmb-size" => {
                 let size = <[u8; 8]>::try_from(property.value).map_err(|_| corrupt(Field::LmbSize, at))?;
-                self.lmb_size = Some(u64::from_be_bytes(size));
-                return Ok(());
+                let size = u64::from_be_bytes(size);
+                self.lmb_size = Some(size);
+                return if size == 0 { Err(corrupt(Field::LmbSize, at)) } else { Ok(()) };
             }
             USABLE_MEMORY => {
                 self.usable = Some((at, property.value.len()));

@@ -33,7 +33,11 @@ impl Builder<'_> {
     /// ([`VersionedMap::changes`](crate::versioned::VersionedMap::changes)). Memory that comes gets a `PT_LOAD` of its own, even next to another:
     /// build the header anew at a convenient time, and the neighbours become one.
     ///
-    /// No more than ten stores for each program header that changes, after three looks at each. First all
+    /// A header with a note of the map's version ([`map_version`](Self::map_version)) still has the note of the version that it was built
+    /// of: take the note away first, by a zero in the first 4 bytes of it.
+    ///
+    /// No more than ten stores for each program header that changes. Each is looked at four times at most, and each look is for the changes that
+    /// touch it: O(p log k) for p program headers and k changes, and a step for each piece of memory that is left or comes. First all
     /// memory that goes is taken out: `p_type` becomes `PT_NULL`, then the sizes 0, which tools that pass over `p_type` (crash)
     /// read as nothing. A range that loses its end only gets smaller; one that loses its start, or its middle, is out of the header, in part, for
     /// a few stores. Then what is new is put in `PT_NULL` slots, `p_type` last.

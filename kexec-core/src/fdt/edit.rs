@@ -1,5 +1,6 @@
 //! Changes to a flattened tree, in the buffer that holds it.
 
+use super::tree::be32;
 use super::{Tree, corrupt};
 use crate::bytes::{len_of, move_within, too_small};
 use crate::{Error, Field};
@@ -45,7 +46,7 @@ impl<'a> Editor<'a> {
         // The entry that ends the block has no offset of its own here.
         reservations_end = reservations_end.max(tree.reserve_at()).saturating_add(16);
         let (struct_at, (strings_at, strings_end)) = (tree.struct_at(), tree.strings_block());
-        let struct_end = match word(tree.bytes(), VERSION) {
+        let struct_end = match be32(tree.bytes(), VERSION) {
             Some(WITH_STRUCT_SIZE..) => tree.struct_end(),
             _ => tree.tokens().end()?,
         };
@@ -150,7 +151,7 @@ impl<'a> Editor<'a> {
                     self.struct_end = self.struct_end.saturating_add(more);
                 }
                 for field in [OFF_DT_STRUCT, OFF_DT_STRINGS] {
-                    let at = word(self.buffer, field).and_then(|at| usize::try_from(at).ok());
+                    let at = be32(self.buffer, field).and_then(|at| usize::try_from(at).ok());
                     if let Some(at) = at.filter(|&at| at >= next) {
                         self.put(field, at.saturating_add(more))?;
                     }
@@ -165,7 +166,7 @@ impl<'a> Editor<'a> {
     fn set_end(&mut self, block: &Block, end: usize) -> Result<(), Error> {
         if block.size_field == SIZE_DT_STRUCT {
             self.struct_end = end;
-            if word(self.buffer, VERSION) < Some(WITH_STRUCT_SIZE) {
+            if be32(self.buffer, VERSION) < Some(WITH_STRUCT_SIZE) {
                 return Ok(());
             }
         }
@@ -194,10 +195,6 @@ impl<'a> Editor<'a> {
 fn strings_block(tree: &Tree<'_>) -> Block {
     let (start, end) = tree.strings_block();
     Block { size_field: SIZE_DT_STRINGS, start, end }
-}
-
-fn word(bytes: &[u8], at: usize) -> Option<u32> {
-    bytes.get(at..)?.first_chunk::<4>().copied().map(u32::from_be_bytes)
 }
 
 trait Aligned {

@@ -46,7 +46,7 @@ pub(crate) fn corrupt(field: Field, at: usize) -> Error {
     Error::Corrupt { field, offset: u64::try_from(at).unwrap_or(u64::MAX) }
 }
 
-fn be32(bytes: &[u8], at: usize) -> Option<u32> {
+pub(super) fn be32(bytes: &[u8], at: usize) -> Option<u32> {
     bytes.get(at..)?.first_chunk::<4>().copied().map(u32::from_be_bytes)
 }
 

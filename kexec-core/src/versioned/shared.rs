@@ -14,8 +14,11 @@ const BLOCK: usize = 16;
 
 /// A [`VersionedMap`] for several threads.
 ///
-/// A lock is held for one change, one lookup or one block of ranges at a time, never while a caller's code runs. A reader holds
-/// a [`Snapshot`], which takes no lock: changes go on, and never show in it.
+/// Each call takes a spin lock, and none is to be made from an interrupt, NMI, signal or crash handler: the lock may be held by what it
+/// interrupted. A reader holds a [`Snapshot`], in which no change shows: each read of it locks for one lookup or one block of ranges, and
+/// changes go on in between. [`commit`](Self::commit), [`abandon`](Self::abandon), [`release`](Self::release), and a
+/// [`set`](Self::set), [`add`](Self::add) or [`remove`](Self::remove) of much memory hold the lock in proportion to what they free or
+/// fill. But for [`view`](Self::view), no caller's code runs with it.
 ///
 /// One thread changes the map at a time: whoever called [`begin`](Self::begin), until it commits or abandons.
 pub struct SharedMap<'a> {
@@ -68,13 +71,19 @@ impl<'a> SharedMap<'a> {
         self.lock().map.release(held);
     }
 
-    /// Looks at a version that is held, with the map locked: `look` must be short, and use this map in no other way.
+    /// As [`VersionedMap::is_held`].
+    #[must_use]
+    pub fn is_held(&self, held: &Held) -> bool {
+        self.lock().map.is_held(held)
+    }
+
+    /// Looks at a version, as [`VersionedMap::view`], with the map locked: `look` must be short, and use this map in no other way.
     pub fn view<R>(&self, held: &Held, look: impl FnOnce(View<'_>) -> R) -> R {
         look(self.lock().map.view(held))
     }
 
-    /// Writes what differs between two versions that are held, from the address `from` on, to `changes`, as much as it holds;
-    /// how many those are. To go on, start from the end of the last.
+    /// Writes what differs between two versions, as [`VersionedMap::changes`], from the address `from` on, to `changes`, as much as it
+    /// holds; how many those are. To go on, start from the end of the last.
     pub fn changes(&self, before: &Held, after: &Held, from: PhysAddr, changes: &mut [Change]) -> usize {
         let state = self.lock();
         let found = state.map.changes(before, after, from);
@@ -136,7 +145,7 @@ impl<'a> SharedMap<'a> {
         state.telling = true;
         drop(state);
         let [before, after] = [before, after].map(|held| Snapshot { map: self, held });
-        published(&Published { before, after });
+        published(&Published { before, after, _telling: Telling { map: self } });
         committed
     }
 }
@@ -224,6 +233,8 @@ pub struct Published<'s, 'a> {
     pub before: Snapshot<'s, 'a>,
     /// The current version.
     pub after: Snapshot<'s, 'a>,
+    /// Dropped last: who can begin the next version finds both of these released.
+    _telling: Telling<'s, 'a>,
 }
 
 impl Published<'_, '_> {
@@ -233,9 +244,15 @@ impl Published<'_, '_> {
     }
 }
 
-impl Drop for Published<'_, '_> {
+/// Lets the next version begin when it is dropped.
+#[derive(Debug)]
+struct Telling<'s, 'a> {
+    map: &'s SharedMap<'a>,
+}
+
+impl Drop for Telling<'_, '_> {
     fn drop(&mut self) {
-        self.after.map.lock().telling = false;
+        self.map.lock().telling = false;
     }
 }
 

@@ -233,28 +233,17 @@ fn a_version_that_has_no_slot_waits_for_one() {
     let change = Change { span: Span::new(30, 40), before: None, after: Some(RangeKind::SystemRam) };
     assert_eq!(told, [change]);
     assert!(map.view(&first).ranges().eq([ram(10, 20)]));
-    assert_eq!(map.current().len(), 2);
-}
-
-/// The digest: `hashlib.sha256(struct.pack('<4Q', 0x1000, 0x8000, 0x10000, 0x20000))` of Python.
-#[test]
-fn a_note_has_the_digest_of_the_memory_that_is_dumped() {
-    let (mut nodes, mut slots) = ([Node::EMPTY; 200], [Slot::EMPTY; 1]);
-    let mut map = VersionedMap::new(&mut nodes, &mut slots).unwrap();
-    map.begin().unwrap();
-    for (start, end, kind) in [
-        (0x1000, 0x4000, RangeKind::SystemRam),
-        (0x4000, 0x8000, RangeKind::ReservedRam),
-        (0x9000, 0xa000, RangeKind::CrashKernel),
-        (0x10000, 0x20000, RangeKind::SystemRam),
-    ] {
-        map.set(Range::new(Span::new(start, end), kind)).unwrap();
+    // The current version, which nobody holds, is not held either.
+    for (slot, epoch) in [(first.slot(), 0), (1 - first.slot(), 2), (2, 1), (usize::MAX, 1)] {
+        let other = Held::from_parts(slot, epoch);
+        assert!(!map.is_held(&other) && map.view(&other).is_empty());
+        map.release(other);
     }
-    map.commit(&mut |_, _| {}).unwrap();
-    let note = map.current().note();
-    let hex: std::string::String = note.sha256.iter().map(|byte| std::format!("{byte:02x}")).collect();
-    assert_eq!(hex, "fe335155acdaad4b8af688e2c6640265971900fd4965331b757688f38b3cf3a8");
-    assert_eq!(note.epoch, 1);
+    let again = Held::from_parts(first.slot(), 1);
+    assert!(map.is_held(&first));
+    map.release(first);
+    assert!(!map.is_held(&again) && map.view(&again).is_empty());
+    assert_eq!(map.current().len(), 2);
 }
 
 #[test]

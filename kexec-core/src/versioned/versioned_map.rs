@@ -40,7 +40,8 @@ pub struct Held {
 
 impl Held {
     /// The version that [`slot`](Self::slot) and [`epoch`](Self::epoch) name, for callers that keep a version as two
-    /// numbers. Numbers of a version that nobody holds show an empty map.
+    /// numbers. They are not checked here: [`VersionedMap::is_held`] says whether the version is held still. To the other functions one
+    /// that is not is an empty map, and the changes to an empty map take all memory away.
     #[must_use]
     pub fn from_parts(slot: usize, epoch: u64) -> Self {
         Self { slot, epoch }
@@ -65,8 +66,8 @@ impl Held {
 /// [`remove`](Self::remove)), which nobody sees before [`commit`](Self::commit) makes it the current one, with the next
 /// epoch. Readers hold a version ([`hold`](Self::hold), [`view`](Self::view)); no change ever shows in it.
 ///
-/// A change takes O(log n) time for n ranges, a commit O(1): versions share what they have in common. All memory is the
-/// caller's. See [`nodes_needed`](Self::nodes_needed) for how much that is.
+/// A change takes O(log n) for n ranges and a step for each range that it swallows; a commit a step for each node that changed: versions
+/// share what they have in common. All memory is the caller's. See [`nodes_needed`](Self::nodes_needed) for how much that is.
 #[derive(Debug)]
 pub struct VersionedMap<'a> {
     pub(super) arena: Arena<'a>,
@@ -94,7 +95,7 @@ impl<'a> VersionedMap<'a> {
     }
 
     /// Nodes with which `changes` changes to a map of `ranges` ranges succeed, whatever they are, where `versions` versions
-    /// that differ everywhere are held. Twice the ranges and some hundreds are plenty for one reader.
+    /// that differ everywhere are held. An [`add`](Self::add) counts once for each gap that it fills. Twice the ranges and some hundreds are plenty for one reader.
     #[must_use]
     pub fn nodes_needed(ranges: usize, changes: usize, versions: usize) -> usize {
         // An AVL tree of n nodes is less than 1.45 log2(n + 2) high; each change adds two ranges at most.
@@ -128,23 +129,33 @@ impl<'a> VersionedMap<'a> {
         held
     }
 
-    /// A version that is held. (A `held` of another map shows an empty one.)
+    /// Whether somebody holds this version of this map.
+    #[must_use]
+    pub fn is_held(&self, held: &Held) -> bool {
+        let slot = self.slot(held.slot);
+        slot.used && slot.readers > 0 && slot.epoch == held.epoch
+    }
+
+    /// A version that is held; an empty map where it [is not](Self::is_held).
     #[must_use]
     pub fn view(&self, held: &Held) -> View<'_> {
         View::new(&self.arena, self.root(held), held.epoch)
     }
 
-    /// What differs between two versions that are held, from the address `from` on.
+    /// What differs between two versions that are held, from the address `from` on. One that [is not](Self::is_held) is an empty map:
+    /// all memory of the other differs.
     #[must_use]
     pub fn changes(&self, before: &Held, after: &Held, from: PhysAddr) -> Changes<'_> {
         Changes::new(&self.arena, self.root(before).top, self.root(after).top, from)
     }
 
-    /// Gives up a version. Takes a time in proportion to what that version alone had.
+    /// Gives up a version; nothing happens where nobody holds it. Takes a time in proportion to what that version alone had.
     pub fn release(&mut self, held: Held) {
         let current = self.current;
-        let slot = self.slots.get_mut(held.slot);
-        let Some(slot) = slot.filter(|slot| slot.used && slot.epoch == held.epoch) else { return };
+        if !self.is_held(&held) {
+            return;
+        }
+        let Some(slot) = self.slots.get_mut(held.slot) else { return };
         slot.readers = slot.readers.saturating_sub(1);
         if slot.readers == 0 && held.slot != current {
             let dead = slot.dead;
@@ -285,8 +296,7 @@ impl<'a> VersionedMap<'a> {
 
     /// The tree of a version that is held.
     fn root(&self, held: &Held) -> Root {
-        let slot = self.slot(held.slot);
-        if slot.used && slot.epoch == held.epoch { slot.root } else { Root::EMPTY }
+        if self.is_held(held) { self.slot(held.slot).root } else { Root::EMPTY }
     }
 
     fn slot(&self, at: usize) -> Slot {

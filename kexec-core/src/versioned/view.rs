@@ -4,9 +4,8 @@ use super::arena::{Arena, Index, NONE};
 use super::edit::Root;
 use super::tree::MOST_HEIGHT;
 use crate::Error;
-use crate::map::{MemoryMap, Range, RangeKind, sha256_of};
+use crate::map::{MemoryMap, Range, RangeKind};
 use vmcore_format::PhysAddr;
-use vmcore_format::note::MapVersion;
 
 /// One version of a map. Nothing in it ever changes.
 #[derive(Debug, Clone, Copy)]
@@ -69,19 +68,6 @@ impl<'m> View<'m> {
         }
         map.clear();
         self.ranges().try_for_each(|range| map.set(range))
-    }
-
-    /// What a header that is made of this version says of it, in a note: the epoch, and the digest of the memory that goes in a
-    /// dump. Of a header that leaves some of that memory out, as on x86, [`Builder::map_version`](crate::elfcorehdr::Builder::map_version)
-    /// says it.
-    ///
-    /// The note lies in memory of the crash region that stays, and a
-    /// [`NoteBuffer`](crate::elfcorehdr::NoteBuffer) among those of the CPUs tells of it. A header that is patched in place still has the
-    /// note of the version that it was built of: take the note away first, by a zero in the first 4 bytes of it.
-    #[must_use]
-    pub fn note(&self) -> MapVersion {
-        let dumped = self.ranges().filter(|range| range.kind.is_dumped());
-        MapVersion { epoch: self.epoch, sha256: sha256_of(dumped.map(|range| range.span())) }
     }
 
     /// The ranges that end above `from`, in ascending order.

@@ -4,8 +4,8 @@ use vmcore_format::WriteAt;
 
 use super::Error;
 
-/// So many bytes of pages may be written to a new file before its headers are on stable storage: 128 MiB, a part of a second's
-/// work. A dump that is smaller need not wait for storage before its end.
+/// So many bytes of pages may be written to a new file before its headers are on stable storage: 128 MiB. A dump that is
+/// smaller need not wait for storage before its end.
 const LATEST: u64 = 128 << 20;
 
 /// Brings everything written so far to stable storage.

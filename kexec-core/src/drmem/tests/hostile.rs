@@ -125,7 +125,12 @@ fn trees_that_are_not_for_it() {
         blob[at..at + to.len()].copy_from_slice(to);
     }
     let missing = |field| Error::NotFound { field, value: 0 };
-    assert_eq!(opened(|blob| name(blob, b"ibm,dynamic-reconf", b"x")), missing(Field::LmbSize));
+    assert_eq!(opened(|blob| name(blob, b"ibm,dynamic-reconf", b"x")), missing(Field::DrmemNode));
+    let mut empty = tree(Layout::V2, &value(&ten(), Layout::V2), Order::StructFirst, 0);
+    let size_at = empty.windows(8).position(|window| window == LMB.to_be_bytes()).unwrap();
+    empty[size_at..size_at + 8].fill(0);
+    let corrupt = Error::Corrupt { field: Field::LmbSize, offset: size_at as u64 };
+    assert_eq!(DynamicMemory::open(&mut empty).map(|_| ()).unwrap_err(), corrupt);
     assert_eq!(opened(|blob| name(blob, b"ibm,lmb-size", b"x")), missing(Field::LmbSize));
     assert_eq!(opened(|blob| name(blob, b"ibm,dynamic-memory-v2", b"x")), missing(Field::DynamicMemory));
     let both = opened(|blob| name(blob, b"ibm,memory-flags-mask", b"ibm,dynamic-memory\0"));

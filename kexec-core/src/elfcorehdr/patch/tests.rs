@@ -28,6 +28,14 @@ impl Recorder {
         let words = bytes.chunks_exact(8).map(|word| u64::from_ne_bytes(word.try_into().unwrap())).collect();
         Self { words, moments: Vec::new(), places: Vec::new() }
     }
+
+    /// `e_phnum`, at offset 56.
+    fn set_phnum(&mut self, phnum: u16, layout: Layout) {
+        let mut word = self.words[7].to_ne_bytes();
+        let big = layout.endian == vmcore_format::Endian::Big;
+        word[..2].copy_from_slice(&if big { phnum.to_be_bytes() } else { phnum.to_le_bytes() });
+        self.words[7] = u64::from_ne_bytes(word);
+    }
 }
 
 impl Words for Recorder {
@@ -206,7 +214,18 @@ fn crash_at_every_store(seed: u64, case: &Case, batches: usize) -> usize {
         if let Err(error) = patched {
             assert!(recorder.moments.is_empty());
             match error {
-                Error::BufferTooSmall { needed } => assert!(needed > u64::from(builder.phnum().unwrap())),
+                Error::BufferTooSmall { needed } => {
+                    let phnum = (first.len() - 8) / 7;
+                    assert!(needed > phnum as u64);
+                    for (slots, patched) in [(needed - 1, patched), (needed, Ok(()))] {
+                        let mut wider = Recorder::of(&bytes_of(&first));
+                        wider.words.resize(8 + 7 * slots as usize, 0);
+                        wider.set_phnum(slots as u16, case.layout);
+                        assert_eq!(builder.patch(&mut wider, &changes), patched);
+                        let shown = if patched.is_ok() { &new } else { &old };
+                        assert!(at_a_moment(&wider.words, &builder, shown) == *shown);
+                    }
+                }
                 Error::Unsupported { field: Field::PType, value: 0 } => assert!(!case.text),
                 other => panic!("{other}"),
             }

@@ -23,23 +23,30 @@ fn read_while_versions_go_on(versions: u64, readers: usize) {
     let mut nodes = vec![Node::EMPTY; VersionedMap::nodes_needed(40, 1, readers + 2)];
     let mut slots = vec![Slot::EMPTY; readers + 2];
     let map = SharedMap::new(&mut nodes, &mut slots).unwrap();
-    let (done, seen) = (AtomicBool::new(false), AtomicU64::new(0));
+    let done = AtomicBool::new(false);
+    let seen: Vec<AtomicU64> = (0..readers).map(|_| AtomicU64::new(0)).collect();
     std::thread::scope(|scope| {
-        for _ in 0..readers {
+        for seen in &seen {
             scope.spawn(|| {
-                let mut last = 0;
-                while !done.load(Ordering::Relaxed) {
+                let (mut last, mut finished) = (0, false);
+                while !finished {
+                    // One more, which is the last version then.
+                    finished = done.load(Ordering::Acquire);
                     let version = map.snapshot();
                     assert!(version.epoch() >= last);
                     last = version.epoch();
+                    seen.fetch_add(1, Ordering::Relaxed);
                     for _ in 0..3 {
                         assert!(version.ranges().eq(expected(last)), "version {last} changed");
                     }
-                    seen.fetch_add(1, Ordering::Relaxed);
                     drop(version);
                     std::thread::yield_now();
                 }
+                assert_eq!(last, versions);
             });
+        }
+        while seen.iter().any(|seen| seen.load(Ordering::Relaxed) == 0) {
+            std::thread::yield_now();
         }
         for epoch in 1..=versions {
             make(&map, epoch);
@@ -51,8 +58,9 @@ fn read_while_versions_go_on(versions: u64, readers: usize) {
             assert_eq!((committed, told), (Ok(epoch), 1));
             std::thread::yield_now();
         }
-        done.store(true, Ordering::Relaxed);
+        done.store(true, Ordering::Release);
     });
+    assert!(seen.into_iter().all(|seen| seen.into_inner() > 1));
     assert_eq!(map.epoch(), versions);
     assert!(map.snapshot().ranges().eq(expected(versions)));
 }
@@ -107,4 +115,36 @@ fn whoever_is_told_may_use_the_map() {
     map.abandon();
     map.begin().unwrap();
     assert_eq!(map.commit(&mut |_| panic!("nothing changed")), Ok(2));
+}
+
+/// A reader that begins as soon as it may finds the version before released, and its slot free.
+#[test]
+fn who_can_begin_can_commit() {
+    let (mut nodes, mut slots) = ([Node::EMPTY; 400], [Slot::EMPTY; 2]);
+    let map = SharedMap::new(&mut nodes, &mut slots).unwrap();
+    for epoch in 1..4 {
+        make(&map, epoch);
+        let committed = map.commit(&mut |published| {
+            assert_eq!(published.before.epoch() + 1, published.after.epoch());
+            assert_eq!(map.begin(), Err(Error::Busy));
+        });
+        assert_eq!(committed, Ok(epoch));
+    }
+    let rounds = if cfg!(miri) { 5 } else { 5_000 };
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                for _ in 0..rounds {
+                    while map.begin().is_err() {
+                        std::thread::yield_now();
+                    }
+                    let at = map.epoch() % 2;
+                    map.remove(Span::new(0, u64::MAX)).unwrap();
+                    map.set(ram(at, at + 1)).unwrap();
+                    map.commit(&mut |_| {}).unwrap();
+                }
+            });
+        }
+    });
+    assert_eq!(map.epoch(), 3 + 2 * rounds);
 }
