@@ -1177,9 +1177,13 @@ kcap_status kcap_map_note_encode(const struct kcap_map_note *version,
  Changes go to a version in the making, which nobody sees before `kcap_versioned_map_commit` makes it the current one, with
  the next epoch. Readers hold a version; no change ever shows in it.
 
- Several threads may use a map at the same time, once it was made; a lock is held for one change, one lookup or one block of ranges
- at a time. One thread makes changes: whoever began, until it commits or abandons. A change takes O(log n) time for n ranges. It
- keeps the memory that it was given.
+ Several threads may use a map at the same time, once it was made. Each call holds a spin lock, never while a callback runs, and none is
+ to be made from an interrupt, NMI, signal or crash handler: the lock may be held by what it interrupted. A lookup and each 16
+ ranges or changes that are read hold it for O(log n) and a step for each range, of n ranges; `kcap_versioned_map_commit`, `_abandon`,
+ `_release`, and a `_set`, `_add` or `_remove` of much memory, in proportion to what they free or fill.
+
+ One thread makes changes: whoever began, until it commits or abandons. A change takes O(log n) and a step for each range that it
+ swallows, a commit a step for each node that changed. The map keeps the memory that it was given.
  */
 typedef struct kcap_versioned_map kcap_versioned_map;
 
@@ -1203,7 +1207,8 @@ size_t kcap_versioned_map_align(void);
 
 /*
  Bytes of memory with which `changes` changes to a map of `ranges` ranges succeed, whatever they are, where `versions` versions that
- differ everywhere are held, the current one counted. Far less does where versions have much in common.
+ differ everywhere are held, the current one counted. A `kcap_versioned_map_add` counts once for each gap that it fills. Far less
+ does where versions have much in common.
  */
 size_t kcap_versioned_map_work_len(size_t ranges,
                                    size_t changes,
@@ -1294,15 +1299,18 @@ kcap_status kcap_versioned_map_hold(const struct kcap_versioned_map *map,
 /*
  Gives up a version.
 
- Errors: `KCAP_ERR_NULL`.
+ Errors: `KCAP_ERR_INVALID` where nobody holds it, `KCAP_ERR_NULL`.
  */
 kcap_status kcap_versioned_map_release(const struct kcap_versioned_map *map,
                                        const struct kcap_map_version *version);
 
-/* The number of ranges of a version that is held; 0 for NULL. */
+/* The number of ranges of a version that is held; 0 for one that is not, and for NULL. */
 size_t kcap_versioned_map_count(const struct kcap_versioned_map *map, const struct kcap_map_version *version);
 
-/* What lies at `address` in a version that is held: a `KCAP_RANGE_` number, 0 where it says nothing, and for NULL. */
+/*
+ What lies at `address` in a version that is held: a `KCAP_RANGE_` number, 0 where it says nothing, for a version that is not
+ held, and for NULL.
+ */
 kcap_range_kind kcap_versioned_map_kind_at(const struct kcap_versioned_map *map,
                                            const struct kcap_map_version *version,
                                            uint64_t address);
@@ -1312,7 +1320,7 @@ kcap_range_kind kcap_versioned_map_kind_at(const struct kcap_versioned_map *map,
  `ranges`, and their number to `count`. The first is cut at `from`. Fewer than `capacity`: there are no more; else go on from the
  `end` of the last.
 
- Errors: `KCAP_ERR_NULL`, `KCAP_ERR_LENGTH`.
+ Errors: `KCAP_ERR_INVALID` where nobody holds the version, `KCAP_ERR_NULL`, `KCAP_ERR_LENGTH`.
  */
 kcap_status kcap_versioned_map_read(const struct kcap_versioned_map *map,
                                     const struct kcap_map_version *version,
@@ -1326,7 +1334,7 @@ kcap_status kcap_versioned_map_read(const struct kcap_versioned_map *map,
  changes at `changes`, and their number to `count`. Fewer than `capacity`: there are no more; else go on from the `end` of the
  last. The time follows the number of changes, not the size of the map.
 
- Errors: `KCAP_ERR_NULL`, `KCAP_ERR_LENGTH`.
+ Errors: `KCAP_ERR_INVALID` where nobody holds one of them, `KCAP_ERR_NULL`, `KCAP_ERR_LENGTH`.
  */
 kcap_status kcap_versioned_map_changes(const struct kcap_versioned_map *map,
                                        const struct kcap_map_version *before,
@@ -1339,7 +1347,8 @@ kcap_status kcap_versioned_map_changes(const struct kcap_versioned_map *map,
 /*
  Makes `copy` say what a version that is held says, and nothing else: for a plan, or a header that is built anew.
 
- Errors: `KCAP_ERR_BUFFER_TOO_SMALL` (`value`: bytes for the table of `copy`), `KCAP_ERR_NULL`.
+ Errors: `KCAP_ERR_BUFFER_TOO_SMALL` (`value`: bytes for the table of `copy`), `KCAP_ERR_INVALID` (`version`: nobody holds it),
+ `KCAP_ERR_NULL`.
  */
 kcap_status kcap_versioned_map_copy(const struct kcap_versioned_map *map,
                                     const struct kcap_map_version *version,
@@ -3056,20 +3065,25 @@ kcap_status kcap_elfcorehdr_encode_with_spare(const struct kcap_elfcorehdr *head
  that is in neither version. Linux keeps user space from a loaded crash segment: this is for who owns the memory, such as a
  hypervisor, a firmware, a kernel.
 
- `words`: the `words_count` words of 64 bits of the header, aligned to 8. Each store is of one whole word.
+ `words`: the `words_count` words of 64 bits of the header, aligned to 8. Each store is of one whole word: the
+ function is there on machines that have atomic stores of 64 bits.
  `header`: what `kcap_elfcorehdr_encode_with_spare` made it of; its `memory` may not be NULL and is not read.
- `before`: the version that the header shows. `after`: the one that it is to show.
+ `before`: the version that the header shows. `after`: the one that it is to show. Both must be held.
  `work`: `work_len` bytes, aligned to 8, for this call; 24 for each change do. `error` may be NULL.
 
  Memory that comes gets a `PT_LOAD` of its own, even next to another: build the header anew at a convenient time, and the neighbours
  become one.
+
+ A header with a note of the map's version still has the note of the version that it was built of: take the note away first, by a zero in
+ the first 4 bytes of it.
 
  Errors, all before the first store:
  - `KCAP_ERR_BUFFER_TOO_SMALL`: `work` (`kcap_error.field` is empty, `value` bytes for it), or the header has too few spare program headers
    (`field` is `e_phnum`, `value` their number with those in use): build it anew.
  - `KCAP_ERR_UNSUPPORTED`: `p_type` where the first `PT_LOAD` would become unused or move: build the header anew. `e_ident` for 32 bits.
  - `KCAP_ERR_CORRUPT`: the header is not of `header`, or does not show `before`.
- - `KCAP_ERR_INVALID`, `KCAP_ERR_NULL`, `KCAP_ERR_ALIGNMENT`, `KCAP_ERR_LENGTH`.
+ - `KCAP_ERR_INVALID`: `version` where nobody holds `before` or `after` (`value` is its epoch), else a field of `header`.
+ - `KCAP_ERR_NULL`, `KCAP_ERR_ALIGNMENT`, `KCAP_ERR_LENGTH`.
  */
 kcap_status kcap_elfcorehdr_patch(const struct kcap_elfcorehdr *header,
                                   uint64_t *words,
@@ -3835,9 +3849,9 @@ typedef struct kcap_preflight {
   uint64_t kho_scratch;
   /* Free bytes in `target`. */
   uint64_t target_free;
-  /* Bytes of a dump, at least. */
+  /* Bytes of a dump at `-d 31`, at least. */
   uint64_t dump_least;
-  /* Bytes of a dump, at most. */
+  /* Bytes of a dump at `-d 31`, at most. */
   uint64_t dump_most;
   /* Processes whose open files could not be looked at. */
   uint64_t unseen;

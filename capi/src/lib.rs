@@ -88,7 +88,6 @@ pub mod digest;
 
 pub mod elfcorehdr;
 
-#[cfg(target_has_atomic = "64")]
 pub mod elfcorehdr_patch;
 
 pub mod check;
