@@ -129,7 +129,7 @@ fn a_dump_by_steps_holds_what_the_level_keeps() {
         assert_eq!((told.outcome, told.reason, told.lost), (KCAP_OUTCOME_COMPLETE, KCAP_REASON_NONE, 0));
         assert_eq!(told.saved, expected.len() as u64, "{level}");
         assert!(told.written > 0 && told.known >= told.held && told.held >= told.kept);
-        assert_eq!(held(&machine, file), expected, "{level}");
+        assert_eq!(held(machine, file), expected, "{level}");
     }
 }
 
@@ -158,7 +158,7 @@ fn pages_that_are_the_same_are_written_once() {
         machine.pfns().iter().filter(|&&pfn| machine.content(pfn).iter().all(|&byte| byte == 0)).count();
     assert!(zero > 1 && pages >= zero as u64 - 1);
     assert_eq!((bytes, less.len() as u64 + bytes), (pages * 4096, plain.len() as u64));
-    assert_eq!(held(&machine, less), machine.expected_dumpable(0));
+    assert_eq!(held(machine, less), machine.expected_dumpable(0));
 }
 
 /// As a program with threads does it: chunks, encoded by another reader of the memory, committed in order.

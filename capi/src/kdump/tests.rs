@@ -23,7 +23,7 @@ fn open(inputs: &[*const kcap_read_at], flags: u32) -> (Room<kcap_kdump>, Memory
 #[test]
 fn a_split_set_is_read_and_joined() {
     let machine = machine();
-    let whole = kdump_of(&machine, 31);
+    let whole = kdump_of(machine, 31);
     let end = machine.max_pfn();
     let third = (end / 3) & !63;
     let files = whole.split(&[0..third, third..2 * third, 2 * third..end]);
@@ -107,7 +107,7 @@ fn a_split_set_is_read_and_joined() {
 fn a_missing_file_needs_the_flag() {
     let machine = machine();
     let end = machine.max_pfn();
-    let files = kdump_of(&machine, 31).split(&[0..1024, 1024..end]);
+    let files = kdump_of(machine, 31).split(&[0..1024, 1024..end]);
     let first = [&raw const *input(files[0].clone())];
     let (kdump, _work, status) = open(&first, 0);
     assert_eq!(status, KCAP_ERR_UNSUPPORTED);
@@ -121,7 +121,7 @@ fn a_missing_file_needs_the_flag() {
 #[test]
 fn null_and_lengths_are_found() {
     let machine = machine();
-    let inputs = [&raw const *input(kdump_of(&machine, 31).to_vec())];
+    let inputs = [&raw const *input(kdump_of(machine, 31).to_vec())];
     let (mut kdump, mut work) = (Room::<kcap_kdump>::new(), Memory::new(kcap_kdump_work(1)));
     let (memory, memory_len, len) = (work.at(), work.len(), Room::<kcap_kdump>::LEN);
     // SAFETY: all pointers are to what they say, or NULL.

@@ -23,7 +23,7 @@ fn at(file: &[u8], offset: usize, len: usize) -> u64 {
 #[test]
 fn headers_are_those_of_a_file() {
     let machine = machine();
-    let whole = kdump_of(&machine, 31);
+    let whole = kdump_of(machine, 31);
     let file = whole.to_vec();
     let inputs = [&raw const *input(file.clone())];
     let (mut kdump, mut work) = (Room::<kcap_kdump>::new(), Memory::new(kcap_kdump_work(1)));

@@ -133,7 +133,7 @@ fn callbacks_say_why() {
 #[test]
 fn a_kdump_file_is_read_again_for_another_thread() {
     let machine = machine();
-    let whole = kdump_of(&machine, 31);
+    let whole = kdump_of(machine, 31);
     let inputs = [&raw const *input(whole.to_vec())];
     let (mut kdump, mut work) = (Room::<kcap_kdump>::new(), Work::new(kcap_kdump_work(1)));
     let (mut memory, mut again) = (Room::<kcap_memory>::new(), Room::<kcap_memory>::new());

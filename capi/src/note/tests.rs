@@ -103,7 +103,7 @@ fn an_encoded_note_is_read_back() {
 #[test]
 fn the_notes_of_a_kdump_file_are_those_of_the_machine() {
     let machine = machine();
-    let inputs = [&raw const *input(kdump_of(&machine, 31).to_vec())];
+    let inputs = [&raw const *input(kdump_of(machine, 31).to_vec())];
     let (mut kdump, mut work) = (Room::<kcap_kdump>::new(), Memory::new(kcap_kdump_work(1)));
     let (mut notes, mut note) = (Room::<kcap_notes>::new(), MaybeUninit::<kcap_note>::uninit());
     let mut kinds = Vec::new();

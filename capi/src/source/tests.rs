@@ -37,7 +37,7 @@ fn an_elf_core_says_what_the_machine_was() {
     let machine = machine();
     let mut setup = Setup::new(input(vmcore()));
     let told = facts(setup.source.at());
-    check(&told, &machine);
+    check(&told, machine);
     assert_eq!(told.left_out, 0);
     let mut short: kcap_source_facts = sized();
     // SAFETY: all pointers are to what they say, or NULL.
@@ -52,7 +52,7 @@ fn an_elf_core_says_what_the_machine_was() {
 #[test]
 fn a_kdump_file_says_the_same_and_what_it_left_out() {
     let machine = machine();
-    let inputs = [&raw const *input(kdump_of(&machine, 31).to_vec())];
+    let inputs = [&raw const *input(kdump_of(machine, 31).to_vec())];
     let (mut kdump, mut work) = (Room::<kcap_kdump>::new(), Memory::new(kcap_kdump_work(1)));
     let (mut source, mut text) = (Room::<kcap_source>::new(), Memory::new(0x2000));
     // SAFETY: all pointers are to what they say, or NULL.
@@ -76,7 +76,7 @@ fn a_kdump_file_says_the_same_and_what_it_left_out() {
         assert_eq!(init(source.at(), LEN, kdump, text, 0x2000), KCAP_OK);
     }
     let told = facts(source.at());
-    check(&told, &machine);
+    check(&told, machine);
     assert_eq!((told.left_out, told.loads), (31, 0));
 }
 
