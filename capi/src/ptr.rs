@@ -194,7 +194,8 @@ pub(crate) fn read_growing<T: Growing>(pointer: *const T) -> Result<T, Failure> 
         return Err(KCAP_ERR_LENGTH.into());
     }
     let mut value = MaybeUninit::<T>::zeroed();
-    let known = size.min(size_of::<T>());
+    // Whole words: of a pointer there is no half.
+    let known = size.min(size_of::<T>()) & !size_of::<usize>().wrapping_sub(1);
     // SAFETY: the caller vouches for `size` bytes at `pointer`, `value` has room for `known` of them, and by the contract of
     // `Growing` zeros are sound where the caller's struct ends.
     unsafe {
@@ -324,6 +325,9 @@ mod tests {
         assert_eq!(read_growing(&raw const old).unwrap(), Grown { size: 16, old: 1, new: 0 });
         out_growing(&raw mut old).unwrap().put(&Grown { size: 0, old: 3, new: 4 });
         assert_eq!(old, Grown { size: 16, old: 3, new: 2 });
+        // A size that ends inside a word, which may be a pointer.
+        old.size = 23;
+        assert_eq!(read_growing(&raw const old).unwrap(), Grown { size: 23, old: 3, new: 0 });
         old.size = 7;
         assert_eq!(status(read_growing(&raw const old)), KCAP_ERR_LENGTH);
         assert_eq!(status(out_growing(&raw mut old)), KCAP_ERR_LENGTH);
