@@ -7,6 +7,8 @@ mod refusal;
 mod running;
 mod state;
 
+pub(crate) use numbers::hex;
+
 pub use crate::syscall::{LoadSegment, kexec_file_load, kexec_load, reboot_into_loaded};
 pub use flags::knows_flag;
 pub use refusal::{Call, explain, is_worth_another_way};

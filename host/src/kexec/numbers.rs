@@ -6,7 +6,7 @@ pub(super) fn decimal(text: &str) -> Option<u64> {
 }
 
 /// Hexadecimal, with `0x` or without.
-pub(super) fn hex(text: &str) -> Option<u64> {
+pub(crate) fn hex(text: &str) -> Option<u64> {
     let text = text.trim();
     let digits = text.strip_prefix("0x").unwrap_or(text);
     if digits.starts_with('+') { None } else { u64::from_str_radix(digits, 16).ok() }

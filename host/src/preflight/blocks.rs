@@ -7,6 +7,8 @@ use kexec_core::map::{MemoryMap, Range, RangeKind, Span};
 use kexec_core::preflight::ram_digest;
 use kexec_core::sources::iomem::{self, KernelImage};
 
+use crate::kexec::hex;
+
 /// The map of RAM; empty where the kernel does not show its addresses.
 #[derive(Debug, Default)]
 pub struct Memory {
@@ -51,8 +53,8 @@ impl Memory {
 fn movable_blocks(root: &Path) -> Vec<Span> {
     let folder = root.join("sys/devices/system/memory");
     let text = |path: &Path| fs::read_to_string(path).ok();
-    let hex = |text: String| u64::from_str_radix(text.trim().trim_start_matches("0x"), 16).ok();
-    let Some(size) = text(&folder.join("block_size_bytes")).and_then(hex) else { return Vec::new() };
+    let size = text(&folder.join("block_size_bytes")).and_then(|size| hex(&size));
+    let Some(size) = size else { return Vec::new() };
     let Ok(entries) = fs::read_dir(&folder) else { return Vec::new() };
     let mut numbers: Vec<u64> = entries
         .filter_map(|entry| entry.ok()?.file_name().to_str()?.strip_prefix("memory")?.parse().ok())
