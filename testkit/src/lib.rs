@@ -24,6 +24,7 @@ mod hostile;
 mod kdump;
 mod large;
 mod log;
+mod builder;
 mod machine;
 mod mem_map;
 mod paging;
@@ -31,6 +32,7 @@ mod struct_page;
 mod uses;
 mod vmcoreinfo;
 
+pub use builder::{Arch, Builder};
 pub use bytes::Bytes;
 pub use codec::{lzo, snappy, zlib, zstd};
 pub use corpus::{
@@ -44,7 +46,7 @@ pub use hostile::{Random, Swept, sweep};
 pub use kdump::{Abi, Codec, Kdump, kdump_of};
 pub use large::{LargeMachine, Mix};
 pub use log::{Generation, LogRecord};
-pub use machine::{Arch, Builder, Machine};
+pub use machine::Machine;
 pub use mem_map::{MemMap, MemModel};
 pub use uses::{Kind, Population, Use};
 

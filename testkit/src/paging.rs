@@ -1,6 +1,6 @@
 //! x86_64 page tables (Intel SDM volume 3, chapter 4; `Documentation/arch/x86/x86_64/mm.rst`).
 
-use crate::machine::Arch;
+use crate::builder::Arch;
 use crate::mem_map::MemModel;
 use crate::{Machine, Use};
 

@@ -1,7 +1,7 @@
 //! The text of VMCOREINFO (`kernel/crash_core.c`, `kernel/vmcore_info.c` and the architectures' parts).
 
+use crate::builder::Arch;
 use crate::era::Compound;
-use crate::machine::Arch;
 use crate::mem_map::{MemMap, MemModel};
 use crate::struct_page::hugetlb_flag;
 use crate::uses::MAX_ORDER;
