@@ -28,7 +28,7 @@ const BINS: usize = 64;
 const INSERTED: usize = 64;
 
 /// Stretches of the symbols that are visited in turns.
-pub(super) const LANES: usize = 4;
+const LANES: usize = 4;
 
 /// A symbol that occurs: its count, shifted left by 9, and its number.
 type Key = u32;
@@ -64,16 +64,10 @@ impl<const PLACES: usize> Used<PLACES> {
         self.keys().iter().map(|key| (key & 0x1ff) as usize)
     }
 
-    /// Calls `visit` with each symbol's number and its lane.
+    /// Calls `visit` with each key and its lane.
     ///
     /// The lanes are stretches of the symbols, visited in turns: neighbours often have the same count, and what is
     /// added to something for one of them would wait for what was added for the one before.
-    #[inline(always)]
-    pub(super) fn for_each_symbol_in_lanes(&self, mut visit: impl FnMut(usize, usize)) {
-        self.for_each_in_lanes(|key, lane| visit((key & 0x1ff) as usize, lane));
-    }
-
-    /// The same with keys.
     #[inline(always)]
     fn for_each_in_lanes(&self, mut visit: impl FnMut(Key, usize)) {
         let stretch = self.len / LANES;
@@ -110,7 +104,7 @@ pub(super) fn code_lengths<const PLACES: usize>(used: &Used<PLACES>, limit: u8, 
     }
     let sorted = used.sorted();
     let mut rarest_first = sorted.get(..used.len).unwrap_or_default();
-    let mut leaves = count_leaves::<PLACES>(rarest_first);
+    let mut leaves = count_leaves(&sorted, used.len);
     limit_depth(&mut leaves, usize::from(limit).min(DEPTHS - 1));
     // The rarest symbols get the longest words.
     for (depth, &leaves) in leaves.iter().enumerate().rev() {
@@ -129,10 +123,10 @@ pub(super) fn code_lengths<const PLACES: usize>(used: &Used<PLACES>, limit: u8, 
 }
 
 impl<const PLACES: usize> Used<PLACES> {
-    /// The keys, the rarest symbol first, equally rare ones in their order.
+    /// The keys, the rarest symbol first, equally rare ones in their order; then keys that are above all.
     fn sorted(&self) -> [Key; PLACES] {
         let keys = self.keys();
-        let mut sorted = [0; PLACES];
+        let mut sorted = [Key::MAX; PLACES];
         if keys.len() <= 20 {
             sorted.iter_mut().zip(keys).for_each(|(sorted, &key)| *sorted = key);
             sort(sorted.get_mut(..keys.len()).unwrap_or_default());
@@ -177,31 +171,29 @@ fn sort(keys: &mut [Key]) {
     }
 }
 
-/// How many leaves the tree of minimal redundancy has at each depth. `keys` are at least two, the rarest first.
+/// How many leaves the tree of minimal redundancy has at each depth. Its leaves are the first `len` of `keys`, at least two, the
+/// rarest first; the others are above all.
 ///
 /// Huffman's algorithm with two queues, as both leaves and inner nodes come up in ascending order (van Leeuwen, 1976).
-fn count_leaves<const PLACES: usize>(keys: &[Key]) -> [u32; DEPTHS] {
+fn count_leaves<const PLACES: usize>(keys: &[Key; PLACES], len: usize) -> [u32; DEPTHS] {
     // What no queue holds is heavier than anything, so that neither queue's end needs a test.
-    let mut leaves = [u32::MAX; PLACES];
-    for (leaf, key) in leaves.iter_mut().zip(keys) {
-        *leaf = key >> 9;
-    }
+    let weight = |leaf: usize| keys[leaf & (PLACES - 1)] >> 9;
     let mut nodes = [u32::MAX; PLACES];
     // How many inner nodes have a parent, as of each inner node.
     let mut joined = [0u32; PLACES];
     // Each round joins the two lightest of the leaves from `leaf` on and of the inner nodes from `node` on.
-    let inner = keys.len() - 1;
+    let inner = len - 1;
     let (mut leaf, mut node, mut next) = (0, 0, 0);
     // Until a leaf is heavier than the first inner node, only leaves are joined: where many symbols are rare, half the
     // rounds.
-    let first = leaves[0] + leaves[1];
-    while leaves[(leaf + 1) & (PLACES - 1)] <= first {
-        nodes[next & (PLACES - 1)] = leaves[leaf & (PLACES - 1)] + leaves[(leaf + 1) & (PLACES - 1)];
+    let first = weight(0) + weight(1);
+    while weight(leaf + 1) <= first {
+        nodes[next & (PLACES - 1)] = weight(leaf) + weight(leaf + 1);
         leaf += 2;
         next += 1;
     }
-    while next < inner && leaf < keys.len() {
-        let (leaf_1, leaf_2) = (leaves[leaf & (PLACES - 1)], leaves[(leaf + 1) & (PLACES - 1)]);
+    while next < inner && leaf < len {
+        let (leaf_1, leaf_2) = (weight(leaf), weight(leaf + 1));
         let (node_1, node_2) = (nodes[node & (PLACES - 1)], nodes[(node + 1) & (PLACES - 1)]);
         // Without a branch: which it is is hard to predict.
         let two_leaves = leaf_2 <= node_1;

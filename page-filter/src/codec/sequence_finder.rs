@@ -134,7 +134,7 @@ fn repeat(
             if equal < preferences.repeated {
                 return at;
             }
-            positions.record(preferences, word, at);
+            positions.record_long(preferences, word, at);
             for byte in word.to_le_bytes().into_iter().take(8 - equal as usize) {
                 sink.literal(byte);
             }

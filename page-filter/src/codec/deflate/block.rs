@@ -11,7 +11,7 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 use super::code_header::CodeHeader;
 use super::code_words::{CodeWord, assign};
-use super::symbols::{EXTRA_BITS, LITERALS, SYMBOLS, Token};
+use super::symbols::{DISTANCES, EXTRA_BITS, LITERALS, SYMBOLS, Token};
 use super::tokens::{COUNTS, Counts};
 use crate::codec::bit_writer::BitWriter;
 use crate::codec::code_lengths::{FEW_PLACES, PLACES, Used, code_lengths};
@@ -25,34 +25,25 @@ pub(super) struct Words([CodeWord; COUNTS]);
 const MAX_STORED: usize = 0xffff;
 
 /// The lengths of the fixed codes: RFC 1951, 3.2.6.
-const FIXED: [u8; SYMBOLS] = {
-    let mut lengths = [8; SYMBOLS];
-    let mut symbol = 144;
-    while symbol < SYMBOLS {
-        lengths[symbol] = match symbol {
-            144..256 => 9,
-            256..280 => 7,
-            280..LITERALS => 8,
-            _ => 5,
-        };
-        symbol += 1;
-    }
-    lengths
-};
+const FIXED_LENGTHS: [(usize, usize, u32); 5] =
+    [(0, 144, 8), (144, 256, 9), (256, 280, 7), (280, LITERALS, 8), (LITERALS, SYMBOLS, 5)];
+
+/// Symbols that may have extra bits.
+const WITH_EXTRA_BITS: [(usize, usize); 2] = [(265, 285), (LITERALS + 4, SYMBOLS - 2)];
 
 /// The words of the fixed codes, as the same section lists them.
 static FIXED_WORDS: Words = {
     let mut words = [CodeWord::new(0, 0, 0); COUNTS];
     let mut symbol = 0;
     while symbol < SYMBOLS {
-        let bits = match symbol {
-            0..144 => 0x30 + symbol,
-            144..256 => 0x190 + (symbol - 144),
-            256..280 => symbol - 256,
-            280..LITERALS => 0xc0 + (symbol - 280),
-            _ => symbol - LITERALS,
+        let (bits, length) = match symbol {
+            0..144 => (0x30 + symbol, 8),
+            144..256 => (0x190 + (symbol - 144), 9),
+            256..280 => (symbol - 256, 7),
+            280..LITERALS => (0xc0 + (symbol - 280), 8),
+            _ => (symbol - LITERALS, 5),
         };
-        words[symbol] = CodeWord::new(bits as u32, FIXED[symbol] as u32, EXTRA_BITS[symbol]);
+        words[symbol] = CodeWord::new((bits << (16 - length)) as u16, length, EXTRA_BITS[symbol]);
         symbol += 1;
     }
     Words(words)
@@ -66,12 +57,19 @@ pub(super) fn encode(
     words: &mut Words,
     mut out: BitWriter<'_>,
 ) -> Option<usize> {
-    let extra_bits: u32 = counts.iter().zip(EXTRA_BITS).map(|(&count, bits)| count * u32::from(bits)).sum();
-    let fixed: u32 = counts.iter().zip(FIXED).map(|(&count, bits)| count * u32::from(bits)).sum();
+    let extra_bits: u32 = WITH_EXTRA_BITS
+        .into_iter()
+        .flat_map(|(start, end)| counts[start..end].iter().zip(&EXTRA_BITS[start..end]))
+        .map(|(&count, &bits)| count * u32::from(bits))
+        .sum();
+    let fixed: u32 = FIXED_LENGTHS
+        .iter()
+        .map(|&(start, end, length)| length * counts[start..end].iter().sum::<u32>())
+        .sum();
     let mut lengths = [0; SYMBOLS];
     let (literal_lengths, distance_lengths) = lengths.split_at_mut(LITERALS);
-    let (literals, literal_bits) = fit::<PLACES>(&counts[..LITERALS], literal_lengths);
-    let (distances, distance_bits) = fit::<FEW_PLACES>(&counts[LITERALS..SYMBOLS], distance_lengths);
+    let literal_bits = fit::<PLACES>(&counts[..LITERALS], literal_lengths);
+    let distance_bits = fit::<FEW_PLACES>(&counts[LITERALS..SYMBOLS], distance_lengths);
     let header = CodeHeader::new(&lengths);
     let dynamic = header.bits + literal_bits + distance_bits;
     let coded = (3 + extra_bits + fixed.min(dynamic)).div_ceil(8) as usize;
@@ -89,10 +87,7 @@ pub(super) fn encode(
     }
     out.put(0b101, 3)?;
     header.write(&mut out)?;
-    let (literal_words, distance_words) = words.0.split_at_mut(LITERALS);
-    let (literal_lengths, distance_lengths) = lengths.split_at(LITERALS);
-    let literal = assign(&literals, literal_lengths, &EXTRA_BITS[..LITERALS], literal_words);
-    let distance = assign(&distances, distance_lengths, &EXTRA_BITS[LITERALS..], distance_words);
+    let (literal, distance) = words.assign(&lengths)?;
     // Every other token may be a distance.
     match literal + literal.max(distance) {
         ..=28 => words.write::<4>(tokens, out),
@@ -101,22 +96,14 @@ pub(super) fn encode(
     }
 }
 
-/// Makes the lengths, all 0 before, those that fit the counts best; returns the symbols that have words and the
-/// number of bits of all occurrences.
-fn fit<const PLACES: usize>(counts: &[u32], lengths: &mut [u8]) -> (Used<PLACES>, u32) {
-    let used = Used::new(counts);
+/// Makes the lengths, all 0 before, those that fit the counts best; returns the number of bits of all occurrences.
+fn fit<const PLACES: usize>(counts: &[u32], lengths: &mut [u8]) -> u32 {
+    let used = Used::<PLACES>::new(counts);
     let bits = code_lengths(&used, 15, lengths);
-    if used.len() >= 2 {
-        return (used, bits);
-    }
     // Decoders may refuse a code of fewer than two words.
-    let missing = 2 - used.len();
+    let missing = 2_usize.saturating_sub(used.len());
     lengths.iter_mut().filter(|length| **length == 0).take(missing).for_each(|length| *length = 1);
-    let mut present = [0; LITERALS];
-    for (present, &length) in present.iter_mut().zip(lengths.iter()) {
-        *present = u32::from(length);
-    }
-    (Used::new(present.get(..lengths.len()).unwrap_or_default()), bits)
+    bits
 }
 
 /// Writes `page` as it is, in blocks of up to 65535 bytes.
@@ -133,6 +120,17 @@ fn store(page: &[u8], mut out: BitWriter<'_>) -> Option<usize> {
 }
 
 impl Words {
+    /// Makes the words of codes with these lengths; returns the most bits that one of either code takes with its extra bits.
+    #[inline(always)]
+    fn assign(&mut self, lengths: &[u8; SYMBOLS]) -> Option<(u32, u32)> {
+        let (literal_lengths, distance_lengths) = lengths.split_first_chunk::<LITERALS>()?;
+        let (literal_extra, distance_extra) = EXTRA_BITS.split_first_chunk()?;
+        let (literals, words) = self.0.split_first_chunk_mut()?;
+        let distances = words.first_chunk_mut::<DISTANCES>()?;
+        let most = assign(literal_lengths, literal_extra, literals);
+        Some((most, assign(distance_lengths.first_chunk()?, distance_extra.first_chunk()?, distances)))
+    }
+
     /// Writes `tokens`, of which any `FLUSHED` neighbours take at most 56 bits.
     fn write<const FLUSHED: usize>(&self, tokens: &[Token], mut out: BitWriter<'_>) -> Option<usize> {
         let word = |token: Token| self.0[token as usize & (COUNTS - 1)];

@@ -18,23 +18,77 @@ const KINDS: usize = 19;
 const ORDER: [usize; KINDS] = [16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1, 15];
 
 /// The number of extra bits of each of them.
-const EXTRA_BITS: [u8; KINDS] = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 3, 7];
+const EXTRA_BITS: [u8; 32] = {
+    let mut bits = [0; 32];
+    bits[16] = 2;
+    bits[17] = 3;
+    bits[18] = 7;
+    bits
+};
 
-/// A run of a length other than 0 below this is stored as so many lengths, as is one of 0 that is shorter by one.
-const SHORT: usize = 4;
+/// Runs shorter than this are looked up.
+const SHORT_RUNS: usize = 16;
+
+/// The most kinds that a short run takes.
+const MOST_KINDS: usize = 5;
+
+/// Stands for the length itself.
+const LENGTH: u16 = u16::MAX;
+
+/// What a short run becomes.
+#[derive(Debug, Clone, Copy)]
+struct ShortRun {
+    /// Kinds of runs and, shifted left by 5, extra bits, or [`LENGTH`].
+    kinds: [u16; MOST_KINDS],
+    /// How many they are.
+    len: u8,
+    /// How many of them are [`LENGTH`].
+    lengths: u8,
+    /// What the others are.
+    kind: u8,
+}
+
+/// Those of lengths other than 0, and those of 0.
+static SHORT_RUN: [[ShortRun; SHORT_RUNS]; 2] = {
+    let empty = ShortRun { kinds: [LENGTH; MOST_KINDS], len: 0, lengths: 0, kind: 16 };
+    let mut runs = [[empty; SHORT_RUNS]; 2];
+    let mut run = 1;
+    while run < SHORT_RUNS {
+        let [other, zero] = &mut runs;
+        let (other, zero) = (&mut other[run], &mut zero[run]);
+        // The length itself, then repetitions of three to six; what is left is repeated as it is.
+        let repeated = run - 1;
+        other.len = 1;
+        let mut left = repeated;
+        while left >= 3 {
+            let part = if left < 6 { left } else { 6 };
+            other.kinds[other.len as usize] = 16 | (part as u16 - 3) << 5;
+            other.len += 1;
+            left -= part;
+        }
+        other.lengths = 1 + left as u8;
+        other.len += left as u8;
+        match run {
+            0..3 => (zero.len, zero.lengths) = (run as u8, run as u8),
+            3..11 => (zero.len, zero.kind, zero.kinds[0]) = (1, 17, 17 | (run as u16 - 3) << 5),
+            _ => (zero.len, zero.kind, zero.kinds[0]) = (1, 18, 18 | (run as u16 - 11) << 5),
+        }
+        run += 1;
+    }
+    runs
+};
 
 /// A prepared header.
 #[derive(Debug)]
 pub(super) struct CodeHeader {
     /// The code lengths of literals, then of distances, as symbols and, shifted left by 5, extra bits.
-    runs: [u16; SYMBOLS + SHORT],
+    runs: [u16; SYMBOLS + MOST_KINDS],
     runs_len: usize,
     literals: usize,
     distances: usize,
     /// How many entries of `ORDER` are stored.
     stored: usize,
-    kinds: Used<FEW_PLACES>,
-    kind_lengths: [u8; KINDS],
+    kind_lengths: [u8; 32],
     /// The size of the whole header, in bits.
     pub(super) bits: u32,
 }
@@ -53,19 +107,18 @@ impl CodeHeader {
         }
 
         let mut header = Self {
-            runs: [0; SYMBOLS + SHORT],
+            runs: [0; SYMBOLS + MOST_KINDS],
             runs_len: 0,
             literals,
             distances,
             stored: 4,
-            kinds: Used::new(&[]),
-            kind_lengths: [0; KINDS],
+            kind_lengths: [0; 32],
             bits: 14,
         };
         let mut counts = [0; 32];
         header.find_runs(&joined, &mut counts);
-        header.kinds = Used::new(&counts[..KINDS]);
-        let coded = code_lengths(&header.kinds, 7, &mut header.kind_lengths);
+        let kinds = Used::<FEW_PLACES>::new(&counts[..KINDS]);
+        let coded = code_lengths(&kinds, 7, &mut header.kind_lengths);
         if let Some(last) =
             ORDER.iter().rposition(|&kind| header.kind_lengths.get(kind).is_some_and(|&length| length > 0))
         {
@@ -82,57 +135,64 @@ impl CodeHeader {
         let end = self.literals + self.distances;
         while at < end {
             let Some(&length) = lengths.get(at) else { return };
-            let mut run = equal_at(lengths, at, length);
+            let run = equal_at(lengths, at, length);
             at += run;
-            if run + usize::from(length == 0) < SHORT {
-                // Always as many: how many it takes is hard to predict.
-                if let Some(slots) = self.runs.get_mut(self.runs_len..).and_then(<[u16]>::first_chunk_mut) {
-                    *slots = [u16::from(length); SHORT];
-                }
-                self.runs_len += run;
-                counts[usize::from(length) & 31] += run as u32;
-                continue;
+            let run = if run < SHORT_RUNS { run } else { self.shortened(length, run, counts) };
+            let short = &SHORT_RUN[usize::from(length == 0)][run & (SHORT_RUNS - 1)];
+            // Always as many: how many it takes is hard to predict.
+            if let Some(slots) = self.runs.get_mut(self.runs_len..).and_then(<[u16]>::first_chunk_mut) {
+                *slots = short.kinds.map(|kind| if kind == LENGTH { length.into() } else { kind });
             }
-            let mut push = |kind: u32, extra: usize| {
-                if let Some(slot) = self.runs.get_mut(self.runs_len) {
-                    *slot = kind as u16 | (extra as u16) << 5;
-                    self.runs_len += 1;
-                }
-                counts[kind as usize & 31] += 1;
-            };
-            if length == 0 {
-                while run >= 11 {
-                    let part = run.min(138);
-                    push(18, part - 11);
-                    run -= part;
-                }
-                if run >= 3 {
-                    push(17, run - 3);
-                    run = 0;
-                }
-            } else {
-                push(u32::from(length), 0);
-                run -= 1;
-                while run >= 3 {
-                    let part = run.min(6);
-                    push(16, part - 3);
-                    run -= part;
-                }
-            }
-            for _ in 0..run {
-                push(u32::from(length), 0);
-            }
+            self.runs_len += usize::from(short.len);
+            counts[usize::from(length) & 31] += u32::from(short.lengths);
+            counts[usize::from(short.kind) & 31] += u32::from(short.len - short.lengths);
         }
+    }
+
+    /// Takes from a long run of `length` what leaves a short one, and returns that.
+    #[cold]
+    fn shortened(&mut self, length: u8, mut run: usize, counts: &mut [u32; 32]) -> usize {
+        let mut push = |kind: u8, extra: usize| {
+            if let Some(slot) = self.runs.get_mut(self.runs_len) {
+                *slot = u16::from(kind) | (extra as u16) << 5;
+                self.runs_len += 1;
+            }
+            counts[usize::from(kind) & 31] += 1;
+        };
+        if length == 0 {
+            while run >= SHORT_RUNS {
+                let part = run.min(138);
+                push(18, part - 11);
+                run -= part;
+            }
+            return run;
+        }
+        push(length, 0);
+        run -= 1;
+        while run >= 6 {
+            push(16, 3);
+            run -= 6;
+        }
+        if run >= 3 {
+            push(16, run - 3);
+            run = 0;
+        }
+        run
     }
 
     pub(super) fn write(&self, out: &mut BitWriter<'_>) -> Option<()> {
         let sizes = (self.literals - 257) | (self.distances - 1) << 5 | (self.stored - 4) << 10;
         out.put(sizes as u32, 14)?;
-        for &kind in ORDER.iter().take(self.stored) {
-            out.put(u32::from(*self.kind_lengths.get(kind)?), 3)?;
+        for kinds in ORDER.get(..self.stored)?.chunks(10) {
+            let length = |(kind, at): (&usize, u32)| u64::from(self.kind_lengths[kind & 31]) << (3 * at);
+            out.add(
+                kinds.iter().zip(0..).map(length).fold(0, |all, length| all | length),
+                3 * kinds.len() as u32,
+            );
+            out.flush()?;
         }
         let mut words = [CodeWord::default(); 32];
-        assign(&self.kinds, &self.kind_lengths, &EXTRA_BITS, &mut words);
+        assign(&self.kind_lengths, &EXTRA_BITS, &mut words);
         let word = |run: u16| words[usize::from(run & 31)];
         let (groups, rest) = self.runs.get(..self.runs_len)?.as_chunks::<4>();
         for group in groups {
