@@ -134,6 +134,7 @@ fn a_dump_by_steps_holds_what_the_level_keeps() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "every page of a machine would be hashed")]
 fn pages_that_are_the_same_are_written_once() {
     let machine = machine();
     let dumped = |share_duplicates| {
