@@ -63,7 +63,7 @@ cargo xtask TASK
   hostile           give every case of the hostile corpus to every command of kcap, within limits of memory and time
   deb               build the Debian packages, and a program with what is in them
   bench [ROUNDS]    measure kcap and makedumpfile side by side on real vmcores; write docs/performance.md
-  bench drmem       measure changes to lists of memory blocks beside rebuilding the list; print that section of the page
+  bench drmem       measure changes to lists of memory blocks beside rebuilding the list, and to maps; print those sections of the page
   fuzz [TARGET..]   run the targets of fuzz/ under libFuzzer, ten minutes each, two at a time: --minutes N, --jobs J, --smoke
                     (ten seconds each)
   packages          check that the system packages of the tasks are there; install what is missing

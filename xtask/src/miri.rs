@@ -1,12 +1,13 @@
 //! `cargo xtask miri`: the unit tests of the crates with unsafe code, interpreted by Miri, which sees undefined behaviour.
 
+use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 use std::sync::Mutex;
 use std::thread;
 use std::time::Instant;
 
-use crate::run::Outcome;
+use crate::run::{Outcome, output};
 use crate::targets;
 
 const TOOLCHAIN: &str = "nightly";
@@ -14,46 +15,43 @@ const TOOLCHAIN: &str = "nightly";
 /// Files and clocks are the host's; a pointer may only be made of a pointer.
 const FLAGS: &str = "-Zmiri-disable-isolation -Zmiri-strict-provenance";
 
-const CAPI: &[&str] = &["--package=kcapture-capi", "--features=hosted"];
-
-/// The tests of capi that dump whole machines, and those that read them: they take most of its time.
-const DUMPS: &[&str] = &["dump::", "hosted::"];
-const MACHINES: &[&str] = &["scan::", "filter::", "verify::", "redact::", "sections::", "log::"];
-/// `DUMPS` and `MACHINES`.
-const LONG: &[&str] =
-    &["dump::", "hosted::", "scan::", "filter::", "verify::", "redact::", "sections::", "log::"];
-
-/// Tests that one process interprets, one after the other.
+/// Tests of one package.
 struct Share {
     package: &'static [&'static str],
-    /// Words in their names; none for all. Each must be in the name of a test that passed.
-    selected: &'static [&'static str],
-    skipped: &'static [&'static str],
+    /// A word in their names; empty for all.
+    word: &'static str,
 }
 
-/// The longest first.
-const SHARES: [Share; 5] = [
-    Share { package: CAPI, selected: DUMPS, skipped: &[] },
-    Share { package: CAPI, selected: MACHINES, skipped: DUMPS },
-    Share { package: CAPI, selected: &[], skipped: LONG },
-    Share { package: &["--package=kcapture-host"], selected: &[], skipped: &[] },
+const SHARES: [Share; 3] = [
+    Share { package: &["--package=kcapture-capi", "--features=hosted"], word: "" },
+    Share { package: &["--package=kcapture-host"], word: "" },
     // No unsafe code of its own, but atomics and a lock between threads.
-    Share { package: &["--package=kexec-core"], selected: &["versioned::shared"], skipped: &[] },
+    Share { package: &["--package=kexec-core"], word: "versioned::shared" },
 ];
 
-/// Miri interprets threads one at a time, and the shares are not of one length: three processes keep two processors busy.
-const PROCESSES: usize = 3;
+/// The tests of a module, which one process interprets: what Miri knows of memory it keeps until its end, and is slower for it.
+struct Module {
+    share: &'static Share,
+    tests: Vec<String>,
+}
+
+/// Miri interprets threads one at a time.
+const PROCESSES: usize = 2;
 
 /// Interprets every share.
 pub(crate) fn check() -> Outcome<()> {
     targets::add_toolchain(TOOLCHAIN, &["miri", "rust-src"])?;
     let begin = Instant::now();
-    let left = Mutex::new(SHARES.iter());
+    let mut modules = Vec::new();
+    for share in &SHARES {
+        modules.extend(modules_of(share)?);
+    }
+    let left = Mutex::new(modules.into_iter());
     let next = || left.lock().ok()?.next();
     let work = || {
         let mut counts = (0, 0);
-        while let Some(share) = next() {
-            let (passed, ignored) = interpret(share).map_err(|error| error.to_string())?;
+        while let Some(module) = next() {
+            let (passed, ignored) = interpret(&module).map_err(|error| error.to_string())?;
             counts = (counts.0 + passed, counts.1 + ignored);
         }
         Ok(counts)
@@ -72,36 +70,53 @@ pub(crate) fn check() -> Outcome<()> {
     Ok(())
 }
 
-/// Runs a share and shows what it says; how many tests passed, and how many Miri cannot run.
-fn interpret(share: &Share) -> Outcome<(usize, usize)> {
+/// Miri for the tests of `share`.
+fn miri(share: &Share) -> Outcome<Command> {
     let mut cargo = targets::cargo_of(TOOLCHAIN);
-    cargo.args(["miri", "test", "--locked", "--lib"]).args(share.package);
+    cargo.args(["miri", "test", "--quiet", "--locked", "--lib"]).args(share.package);
     cargo.arg("--target-dir").arg(targets::folder()?.join("miri")).env("MIRIFLAGS", FLAGS);
-    cargo.arg("--").args(share.selected).args(share.skipped.iter().flat_map(|word| ["--skip", word]));
-    let (passed, ignored) = outcomes(cargo)?;
-    let package = share.package.concat();
-    if passed.is_empty() {
-        return Err(format!("{package}: no test ran").into());
-    }
-    if let Some(word) = share.selected.iter().find(|word| !passed.iter().any(|test| test.contains(**word))) {
-        return Err(format!("{package}: no test ran that has `{word}` in its name").into());
-    }
-    Ok((passed.len(), ignored))
+    Ok(cargo)
 }
 
-/// The names of the tests that passed, and the number of those that were ignored.
-fn outcomes(mut cargo: Command) -> Outcome<(Vec<String>, usize)> {
+/// The modules that have tests of `share`.
+fn modules_of(share: &'static Share) -> Outcome<Vec<Module>> {
+    let mut cargo = miri(share)?;
+    cargo.args(["--", "--list", share.word]);
+    let listed = output(cargo)?;
+    let mut modules: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    for test in listed.lines().filter_map(|line| line.strip_suffix(": test")) {
+        let (module, _) = test.rsplit_once("::").unwrap_or_default();
+        modules.entry(module).or_default().push(test.to_owned());
+    }
+    if modules.is_empty() {
+        return Err(format!("{}: there are no tests", share.package.concat()).into());
+    }
+    Ok(modules.into_values().map(|tests| Module { share, tests }).collect())
+}
+
+/// Runs the tests of a module and shows what they say; how many passed, and how many Miri cannot run.
+fn interpret(module: &Module) -> Outcome<(usize, usize)> {
+    let mut cargo = miri(module.share)?;
+    cargo.args(["--", "--format=pretty", "--exact"]).args(&module.tests);
+    let (passed, ignored) = outcomes(cargo)?;
+    if passed + ignored != module.tests.len() {
+        return Err(format!("{:?}: {passed} passed, {ignored} ignored", module.tests).into());
+    }
+    Ok((passed, ignored))
+}
+
+/// How many tests passed, and how many were ignored.
+fn outcomes(mut cargo: Command) -> Outcome<(usize, usize)> {
     let mut child = cargo.stdout(Stdio::piped()).spawn()?;
-    let (mut passed, mut ignored) = (Vec::new(), 0);
+    let (mut passed, mut ignored) = (0, 0);
     for line in BufReader::new(child.stdout.take().expect("it is piped")).lines() {
         let line = line?;
         println!("{line}");
-        let Some((test, outcome)) = line.strip_prefix("test ").and_then(|line| line.split_once(" ... "))
-        else {
+        let Some((_, outcome)) = line.strip_prefix("test ").and_then(|line| line.split_once(" ... ")) else {
             continue;
         };
         match outcome {
-            "ok" => passed.push(test.to_string()),
+            "ok" => passed += 1,
             outcome if outcome.starts_with("ignored") => ignored += 1,
             _ => {}
         }

@@ -70,8 +70,15 @@ fn secret(start: u64, len: u64, is_virtual: u32, name: *const c_char) -> kcap_se
     kcap_secret { start, len, name, is_virtual, reserved: 0 }
 }
 
+/// Miri keeps account of every slice that is made of the file: few are.
 fn has(file: &[u8], bytes: &[u8]) -> bool {
-    file.windows(bytes.len()).any(|some| some == bytes)
+    const LEN: usize = 64;
+    let first = bytes[0];
+    let places = file.chunks(LEN).zip((0..).step_by(LEN)).filter(|(chunk, _)| chunk.contains(&first));
+    places.into_iter().any(|(chunk, start)| {
+        let mut at = start..start + chunk.len();
+        at.any(|at| file[at] == first && file[at..].starts_with(bytes))
+    })
 }
 
 const LOG: &[u8] = b"erase key@0x10ff0 size 32\nerase 0x100000000000 size 1\nerase page@0x15000 size 4096\n";

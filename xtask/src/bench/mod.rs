@@ -25,10 +25,10 @@ process; `peer` is makedumpfile with one thread, and a ratio above 1 says that k
 one that it was run with is named. Inputs are in the page cache, outputs are new files every time.
 ";
 
-/// Measures changes to lists of memory blocks, and prints that section of the page.
+/// Measures changes to lists of memory blocks and to maps, and prints those sections of the page.
 pub(crate) fn drmem() -> Outcome<()> {
     let mut page = String::new();
-    drmem::section(&mut page)?;
+    drmem::sections(&mut page)?;
     print!("{page}");
     Ok(())
 }
@@ -77,8 +77,7 @@ pub(crate) fn run(rounds: &str) -> Outcome<()> {
         filter::vmcore(&scan, name, &input, &mut page)?;
     }
     filter::curve(&scan, &mut page)?;
-    writeln!(page)?;
-    drmem::section(&mut page)?;
+    drmem::sections(&mut page)?;
     write!(page, "\n## Size\n\n{}", capi::sizes()?)?;
     let path = targets::workspace().join("docs/performance.md");
     fs::write(&path, page)?;
