@@ -40,10 +40,8 @@ fn the_notes_of_a_core_are_walked_and_read() {
             }
             if note.kind == KCAP_NOTE_PRSTATUS {
                 let mut status = MaybeUninit::<kcap_prstatus>::uninit();
-                let parse = |len, number| {
-                    let (desc, status) = (desc.as_ptr(), &raw const status);
-                    kcap_prstatus_parse(desc, len, number, 0, status.cast_mut().cast(), null_mut())
-                };
+                let out = status.as_mut_ptr();
+                let parse = |len, number| kcap_prstatus_parse(desc.as_ptr(), len, number, 0, out, null_mut());
                 assert_eq!(parse(desc.len(), 0xfff), KCAP_ERR_UNSUPPORTED);
                 assert_eq!(parse(100, 62), KCAP_ERR_CORRUPT);
                 assert_eq!(parse(desc.len(), 62), KCAP_OK);

@@ -127,7 +127,8 @@ fn wrong_pointers_lengths_and_numbers_are_found() {
         assert_eq!(kcap_purgatory_verify(given, &raw const empty, out, null_mut(), none), KCAP_ERR_NULL);
         assert_eq!(kcap_purgatory_verify(given, memory, null_mut(), null_mut(), none), KCAP_ERR_NULL);
         assert_eq!(kcap_purgatory_digest(given, memory, null_mut(), none), KCAP_ERR_NULL);
-        assert_eq!(kcap_purgatory_digest(null(), memory, at, none), KCAP_ERR_NULL);
-        assert_eq!((verdict, block), (99, [0x55; 16]));
+        let mut digest = [0x55; 32];
+        assert_eq!(kcap_purgatory_digest(null(), memory, digest.as_mut_ptr(), none), KCAP_ERR_NULL);
+        assert_eq!((verdict, block, digest), (99, [0x55; 16], [0x55; 32]));
     }
 }
