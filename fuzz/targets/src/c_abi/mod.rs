@@ -79,6 +79,7 @@ struct Objects {
     redaction: Option<*mut kcap_redaction>,
     scanner: Option<*mut kcap_scanner>,
     verifier: Option<*mut kcap_verifier>,
+    versions: Option<versions::Versions>,
 }
 
 struct Program<'i> {
@@ -116,14 +117,22 @@ macro_rules! init {
     }};
 }
 
+/// Calls that came later have numbers from the last multiple of 34 on.
+const VERSIONS: u8 = 238;
+const PATCHED: u8 = 250;
+
 mod blocks;
 mod dump;
 mod first_kernel;
+mod held;
 mod inputs;
 mod kernel;
+mod patched;
 mod pieces;
 mod plan;
+mod readers;
 mod tables;
+mod versions;
 
 /// The file, then the calls.
 pub fn run(data: &[u8]) {
@@ -169,7 +178,16 @@ pub fn run(data: &[u8]) {
 
 impl Program<'_> {
     fn call(&mut self) {
-        match self.input.u8() % 34 {
+        match self.input.u8() {
+            VERSIONS..PATCHED => self.versions(),
+            PATCHED.. => self.patched(),
+            number => self.older(number % 34),
+        }
+    }
+
+    /// What the numbers mean stays, for the inputs that there are.
+    fn older(&mut self, number: u8) {
+        match number {
             0 => self.open_elf(),
             1 => self.open_kdump(),
             2 => self.stream(),
@@ -206,7 +224,7 @@ impl Program<'_> {
 
 /// A whole dump from each file by steps and by chunks, and each other call.
 pub fn seeds() -> Vec<Vec<u8>> {
-    let mut seeds = Vec::new();
+    let mut seeds = patched::seeds(VERSIONS, PATCHED);
     // Three that are dumped, and each architecture's first and last kind of log.
     for machine in [0, 1, 2, 7, 9, 10, 12, 13, 15] {
         for (how, open) in [(0_u8, 0_u8), (2, 1)] {

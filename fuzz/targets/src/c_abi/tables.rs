@@ -6,7 +6,7 @@ use core::ptr::{null, null_mut};
 use capi::boot_params::*;
 use capi::command_line::*;
 use capi::elfcorehdr::*;
-use capi::map::{kcap_range, kcap_span};
+use capi::map::{kcap_memory_map, kcap_range, kcap_span};
 use capi::status::*;
 
 use super::{Program, about};
@@ -102,9 +102,9 @@ impl Program<'_> {
         }
     }
 
-    pub(super) fn elfcorehdr(&mut self) {
-        let error = self.error;
-        let (memory, how) = (self.memory_map(), self.input.u8());
+    /// What a header of this memory is made of, in a struct of any size.
+    pub(super) fn elfcorehdr_of(&mut self, memory: *const kcap_memory_map) -> *mut kcap_elfcorehdr {
+        let how = self.input.u8();
         let cpus = usize::from(how & 7);
         let notes = self.blocks.bytes((cpus + 1) * size_of::<kcap_note_buffer>()).cast::<kcap_note_buffer>();
         for at in 0..=cpus {
@@ -127,7 +127,9 @@ impl Program<'_> {
             kcap_direct_map_riscv64(offset, self.input.extreme()),
             kcap_direct_map_ppc64(offset),
         ];
-        let map = self.input.pick(&maps);
+        let map = self.blocks.out::<kcap_direct_map>();
+        // SAFETY: the block has room for it.
+        unsafe { map.write(self.input.pick(&maps)) };
         let (address, virt) = (self.input.extreme(), self.blocks.out());
         let text = self.blocks.out::<kcap_kernel_text>();
         let backup = self.blocks.out::<kcap_backup>();
@@ -135,7 +137,7 @@ impl Program<'_> {
         let e_machine = [62, 3, 183, 243, 21, 22, 40, self.input.u16().into()][self.input.below(8)];
         // SAFETY: all pointers are to what they say.
         unsafe {
-            kcap_direct_map_virt(&raw const map, address, virt);
+            kcap_direct_map_virt(map, address, virt);
             *text = kcap_kernel_text { vaddr: address, paddr: self.input.extreme(), len: offset };
             (*backup).source = kcap_span { start: self.input.extreme(), end: self.input.extreme() };
             (*backup).copy = address;
@@ -143,7 +145,7 @@ impl Program<'_> {
             (header.memory, header.cpu_notes, header.cpu_notes_count) = (memory, notes, cpus);
             header.vmcoreinfo = if how & 0x20 == 0 { notes.add(cpus) } else { null() };
             header.text = if how & 0x40 == 0 { text } else { null() };
-            header.direct_map = if how & 0x80 == 0 { &raw const map } else { null() };
+            header.direct_map = if how & 0x80 == 0 { map } else { null() };
             (header.exclude, header.exclude_count) = (exclude, excluded);
             header.backup = if self.input.u8() & 3 == 0 { backup } else { null() };
             header.e_machine = e_machine;
@@ -154,7 +156,15 @@ impl Program<'_> {
                 _ => self.input.u8().into(),
             };
             header.big_endian = u32::from(self.input.u8() == 1);
-            let header = self.blocks.resized(&mut self.input, header);
+            self.blocks.resized(&mut self.input, header)
+        }
+    }
+
+    pub(super) fn elfcorehdr(&mut self) {
+        let (memory, error) = (self.memory_map(), self.error);
+        let header = self.elfcorehdr_of(memory);
+        // SAFETY: all pointers are to what they say.
+        unsafe {
             let (omitted, lengths) = (self.blocks.out(), self.blocks.out::<kcap_elfcorehdr_lengths>());
             (*lengths).size = size_of::<kcap_elfcorehdr_lengths>();
             kcap_elfcorehdr_get_omitted(header, omitted, error);
