@@ -45,6 +45,11 @@ impl Blocks {
             224..240 => size_of::<T>() + 16,
             _ => 8,
         };
+        self.sized(size)
+    }
+
+    /// A struct that may grow, all else of it 0, of this size.
+    pub(super) fn sized<T>(&mut self, size: usize) -> *mut T {
         let block = self.bytes(size.max(8));
         // SAFETY: it has room for its size.
         unsafe {

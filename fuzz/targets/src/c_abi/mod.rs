@@ -164,7 +164,11 @@ pub fn run(data: &[u8]) {
         write_once: i32::from(input.u8() & 7 == 7),
     };
     let mut blocks = Blocks::default();
-    let error = if input.u8() & 1 == 0 { null_mut() } else { blocks.out::<kcap_error>() };
+    let error = match input.u8() {
+        how if how & 1 == 0 => null_mut(),
+        0..192 => blocks.sized(size_of::<kcap_error>()),
+        how => blocks.sized(8 + usize::from(how & 31)),
+    };
     let objects = Objects::default();
     let mut program =
         Program { input, blocks, objects, reader: &raw const reader, writer: &raw const writer, error };
