@@ -17,7 +17,7 @@ const KINDS: usize = 19;
 /// The order in which their own code lengths, of at most 7, are stored.
 const ORDER: [usize; KINDS] = [16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1, 15];
 
-/// The number of extra bits of each of them.
+/// The number of extra bits of each of them, and of others that never occur: words are made for as many.
 const EXTRA_BITS: [u8; 32] = {
     let mut bits = [0; 32];
     bits[16] = 2;
