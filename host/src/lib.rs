@@ -38,7 +38,7 @@ pub mod preflight;
 
 pub use errno::{EINTR, EIO, ENOMEM, describe};
 pub use input::Input;
-pub use live_pages::{live_pages, pages_by_meminfo};
+pub use live_pages::{live_pages, pages_by_counters};
 pub use memory::{available_memory, peak_memory};
 pub use output::{IfExists, Output};
 pub use stream::Stream;

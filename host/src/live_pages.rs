@@ -10,6 +10,7 @@ use page_filter::estimate::LivePages;
 use page_filter::{Counts, PageKind};
 use vmcore_format::Pfn;
 
+use crate::kexec::State;
 use crate::memory::kib_field;
 
 /// Words of `/proc/kpageflags` that are read at a time: 1 MiB.
@@ -46,18 +47,23 @@ pub fn live_pages(root: &Path, ram: &[Span], page_size: u64) -> io::Result<LiveP
     Ok(pages)
 }
 
-/// The same, less exactly, by `/proc/meminfo` below `root`, which everybody may read: the kernel's own memory from before
-/// it counted is not in it.
+/// The same, less exactly, by `/proc/zoneinfo` and `/proc/meminfo` below `root`, which everybody may read. What is reserved for a
+/// crash kernel is no page of the machine.
 ///
 /// # Errors
 /// The operating system's, and [`io::ErrorKind::InvalidData`] without `MemTotal` and `MemFree`.
-pub fn pages_by_meminfo(root: &Path, page_size: u64) -> io::Result<Counts> {
+pub fn pages_by_counters(root: &Path, page_size: u64) -> io::Result<Counts> {
     let text = fs::read_to_string(root.join("proc/meminfo"))?;
-    let pages = |name| kib_field(&text, name).map(|bytes| bytes.checked_div(page_size).unwrap_or(0));
+    let in_pages = |bytes: u64| bytes.checked_div(page_size).unwrap_or(0);
+    let pages = |name| kib_field(&text, name).map(in_pages);
     let known = |name| pages(name).unwrap_or(0);
-    let (Some(total), Some(free)) = (pages("MemTotal:"), pages("MemFree:")) else {
+    let (Some(managed), Some(free)) = (pages("MemTotal:"), pages("MemFree:")) else {
         return Err(io::ErrorKind::InvalidData.into());
     };
+    let zones = fs::read_to_string(root.join("proc/zoneinfo")).unwrap_or_default();
+    let reserved = State::read_below(root).ok().and_then(|state| state.crash_size).map_or(0, in_pages);
+    // `MemTotal` lacks what the kernel took for itself before it counted.
+    let total = managed.max(present(&zones).saturating_sub(reserved));
     let user = known("AnonPages:").saturating_add(known("Hugetlb:"));
     let cache = ["Cached:", "Buffers:", "SwapCached:"].map(known).into_iter().fold(0, u64::saturating_add);
     let slab = known("Slab:");
@@ -73,6 +79,12 @@ pub fn pages_by_meminfo(root: &Path, page_size: u64) -> io::Result<Counts> {
         counts.add(kind, pages, false);
     }
     Ok(counts)
+}
+
+/// The pages of all zones, whoever has them: `present` of `/proc/zoneinfo`.
+fn present(zones: &str) -> u64 {
+    let pages = |line: &str| line.trim_start().strip_prefix("present ")?.trim().parse().ok();
+    zones.lines().filter_map(pages).fold(0, u64::saturating_add)
 }
 
 #[cfg(test)]
@@ -107,16 +119,26 @@ mod tests {
     }
 
     #[test]
-    fn meminfo_tells_kinds_too() {
+    fn counters_tell_kinds_too() {
         let text = b"MemTotal: 4000 kB\nMemFree: 400 kB\nBuffers: 40 kB\nCached: 80 kB\nSwapCached: 0 kB\n\
             AnonPages: 800 kB\nSlab: 200 kB\nHugetlb: 80 kB\n";
         let root = copy("meminfo", &[("proc/meminfo", text)]);
-        let counts = pages_by_meminfo(&root, 4096).unwrap();
+        let kinds = || {
+            let counts = pages_by_counters(&root, 4096).unwrap();
+            [PageKind::Free, PageKind::Cache, PageKind::User, PageKind::Slab, PageKind::Kernel]
+                .map(|kind| counts.pages(kind))
+        };
+        assert_eq!(kinds(), [100, 30, 220, 50, 600]);
+        // Two zones, of which a crash kernel has 10 pages.
+        let zones = "Node 0, zone      DMA\n        spanned  4095\n        present  100\n        managed  90\n\
+            Node 0, zone   Normal\n        present  1000\n        managed  910\n";
+        fs::write(root.join("proc/zoneinfo"), zones).unwrap();
+        assert_eq!(kinds(), [100, 30, 220, 50, 700]);
+        fs::create_dir_all(root.join("sys/kernel")).unwrap();
+        fs::write(root.join("sys/kernel/kexec_crash_size"), "40960\n").unwrap();
+        assert_eq!(kinds(), [100, 30, 220, 50, 690]);
         fs::write(root.join("proc/meminfo"), "MemTotal: 4000 kB\n").unwrap();
-        assert!(pages_by_meminfo(&root, 4096).is_err());
+        assert!(pages_by_counters(&root, 4096).is_err());
         fs::remove_dir_all(&root).unwrap();
-        let pages = [PageKind::Free, PageKind::Cache, PageKind::User, PageKind::Slab, PageKind::Kernel]
-            .map(|kind| counts.pages(kind));
-        assert_eq!(pages, [100, 30, 220, 50, 600]);
     }
 }

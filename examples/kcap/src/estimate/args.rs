@@ -30,7 +30,7 @@ pub(crate) struct EstimateArgs {
     /// For pages that are not compressed
     #[arg(long, overrides_with_all = ["zlib", "lzo", "snappy", "zstd"])]
     raw: bool,
-    /// A folder with a copy of the machine's proc/kpageflags and proc/iomem, or proc/meminfo
+    /// A folder with a copy of the machine's proc/kpageflags and proc/iomem, or proc/meminfo and proc/zoneinfo
     #[arg(long, value_name = "DIR", default_value = "/")]
     pub(crate) root: PathBuf,
     /// Print JSON

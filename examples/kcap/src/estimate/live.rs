@@ -43,7 +43,7 @@ impl Live {
 
     /// By the kernel's own counters: at once, on a machine of any size.
     pub(crate) fn by_counters(root: &Path, memory: &Memory) -> Result<Self, Failure> {
-        let counts = host::pages_by_meminfo(root, host::page_size())
+        let counts = host::pages_by_counters(root, host::page_size())
             .map_err(|error| Failure::with_path(&root.join("proc/meminfo"), &error))?;
         Self::new(counts, Pfn(counts.total()), false, memory)
     }

@@ -32,7 +32,8 @@ fn kinds(live: &Live) -> impl Iterator<Item = (PageKind, u64)> {
 /// A line for each level.
 pub(super) fn plain_text(live: &Live, compression: Compression, as_of: u64) -> String {
     let time = words::utc(i64::try_from(as_of).unwrap_or(i64::MAX));
-    let source = if live.is_exact { "/proc/kpageflags" } else { "/proc/meminfo (root sees more)" };
+    let source =
+        if live.is_exact { "/proc/kpageflags" } else { "/proc/zoneinfo and /proc/meminfo (root sees more)" };
     let reservation = mib(live.reservation.safe);
     // Writing to a string does not fail.
     let mut text = format!("as of {time}, by {source}; compression: {}\n", words::compression(compression));
@@ -81,7 +82,7 @@ pub(super) fn json_text(live: &Live, compression: Compression, as_of: u64) -> St
         "schema": "kcapture.estimate",
         "version": VERSION,
         "as_of": words::utc(i64::try_from(as_of).unwrap_or(i64::MAX)),
-        "source": if live.is_exact { "kpageflags" } else { "meminfo" },
+        "source": if live.is_exact { "kpageflags" } else { "counters" },
         "caveat": CAVEAT,
         "compression": words::compression(compression),
         "kinds": kinds,
