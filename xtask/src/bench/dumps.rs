@@ -15,6 +15,8 @@ struct Dump {
     /// What makedumpfile is asked for where it has no such option.
     peer_option: &'static str,
     flattened: bool,
+    /// Whether makedumpfile's output is brought to stable storage too: kcap's always is.
+    peer_syncs: bool,
     /// Whether pages that are the same are written once; makedumpfile has no such option.
     dedup: bool,
     /// Whether more threads have anything to share.
@@ -22,7 +24,8 @@ struct Dump {
 }
 
 const fn dump(level: u32, option: &'static str) -> Dump {
-    Dump { level, option, peer_option: option, flattened: false, dedup: false, threads: &[1, 2] }
+    let peer_syncs = false;
+    Dump { level, option, peer_option: option, flattened: false, peer_syncs, dedup: false, threads: &[1, 2] }
 }
 
 const DUMPS: &[Dump] = &[
@@ -36,6 +39,7 @@ const DUMPS: &[Dump] = &[
     Dump { peer_option: "-c", ..dump(1, "-z") },
     Dump { peer_option: "-l", ..dump(31, "-p") },
     dump(31, ""),
+    Dump { peer_syncs: true, ..dump(31, "") },
     dump(1, ""),
     Dump { dedup: true, ..dump(31, "") },
     dump(31, "-E"),
@@ -66,7 +70,13 @@ impl Dump {
 
     fn peers(&self, input: &str) -> Program {
         let words = self.words(self.peer_option, input);
-        Program { path: "makedumpfile".to_owned(), words, to_stdout: self.flattened }
+        if !self.peer_syncs {
+            return Program { path: "makedumpfile".to_owned(), words, to_stdout: self.flattened };
+        }
+        // The last word is the output.
+        let script = r#"makedumpfile "$@" && for out; do :; done && sync -d "$out""#;
+        let words = ["-c", script, "sh"].map(str::to_owned).into_iter().chain(words).collect();
+        Program { path: "sh".to_owned(), words, to_stdout: false }
     }
 
     fn name(&self) -> String {
@@ -74,6 +84,7 @@ impl Dump {
         let flattened = if self.flattened { " -F" } else { "" };
         let dedup = if self.dedup { " --dedup" } else { "" };
         let peer = match self.peer_option {
+            _ if self.peer_syncs => " (peer: and `sync -d`)".to_owned(),
             same if same == self.option => String::new(),
             other => format!(" (peer: {other})"),
         };
