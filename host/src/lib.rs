@@ -26,13 +26,14 @@ mod windows;
 mod input;
 mod memory;
 
-mod live_pages;
 mod output;
 mod stream;
 mod threads;
 
 pub mod kexec;
 pub mod uevents;
+
+mod live_pages;
 
 pub mod preflight;
 
