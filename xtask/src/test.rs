@@ -29,13 +29,15 @@ const FIRST: Stages = &[
     ("clippy", || clippy().map(nothing)),
 ];
 
-/// What takes one processor at a time for the most part: guests, and programs that judge dumps one after the other.
+/// What takes one processor at a time for the most part: guests, and programs that judge dumps one after the other. The packages, so that
+/// both lanes are of one length.
 const MACHINES: Stages = &[
     ("crash kernels loaded by kcap", || load::run_all(false).map(nothing)),
     ("an ordinary kernel started by kcap", || fastboot::run().map(nothing)),
     ("real vmcores", || vmcore::make(&[]).map(nothing)),
     ("oracles", || oracles::run(&[])),
     ("what is in the way, on a Debian with systemd", || preflight::run_task().map(nothing)),
+    ("Debian packages", || deb::build().map(nothing)),
 ];
 
 /// What is built and run beside them.
@@ -51,7 +53,6 @@ const BUILT: Stages = &[
     ("C programs over the library", || capi::check(&[]).map(nothing)),
     ("panics that C could reach", panics::check),
     ("fuzz targets, ten seconds each", || fuzz::run_task(&["--smoke"]).map(nothing)),
-    ("Debian packages", || deb::build().map(nothing)),
 ];
 
 /// Runs every stage.
