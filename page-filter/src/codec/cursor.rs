@@ -1,12 +1,15 @@
 //! The two ends of a byte-wise codec: bytes taken from the front of an input, bytes added to an output.
+#![expect(
+    clippy::as_conversions,
+    reason = "places in an output are below 2^32, as `place_after` and `complete` see to it; those made of what the input says are \
+              checked before they are used"
+)]
 
 use super::DecodeError;
+use super::copies::{LONG, STEP, copy_down, copy_step, move_down, repeat_slowly};
 
-/// Bytes that a copy in steps of a fixed size may write beyond its end.
-const SLACK: usize = 16;
-
-/// How much of a repetition is copied in such steps.
-const LONG: usize = 256;
+/// The longest output that is ever complete: the sum of two places in it has 32 bits.
+const MOST: usize = 1 << 31;
 
 /// What is left of an input.
 #[derive(Debug)]
@@ -59,7 +62,9 @@ impl<'a> Input<'a> {
 #[derive(Debug)]
 pub(super) struct Output<'a> {
     bytes: &'a mut [u8],
-    len: usize,
+    /// In 32 bits, like every place in `bytes` that something is copied from or to: where a `usize` has more, its sum with a length
+    /// that is known cannot overflow, and needs no check.
+    len: u32,
 }
 
 impl<'a> Output<'a> {
@@ -67,20 +72,36 @@ impl<'a> Output<'a> {
         Self { bytes, len: 0 }
     }
 
+    /// The same output, for a loop to keep in registers: what it adds is to be given to [`advance`](Self::advance) afterwards.
+    pub(super) fn reborrow(&mut self) -> Output<'_> {
+        Output { bytes: self.bytes, len: self.len }
+    }
+
     /// How many bytes are filled.
     pub(super) fn len(&self) -> usize {
-        self.len
+        self.len as usize
     }
 
     /// How many bytes are not.
     pub(super) fn room(&self) -> usize {
-        self.bytes.len().saturating_sub(self.len)
+        self.bytes.len().saturating_sub(self.len())
+    }
+
+    /// The end of the buffer.
+    pub(super) fn end(&self) -> u32 {
+        u32::try_from(self.bytes.len()).unwrap_or(u32::MAX)
+    }
+
+    /// The place after `len` bytes more, or `None` when they do not fit.
+    fn place_after(&self, len: usize) -> Option<u32> {
+        let end = self.len().checked_add(len).filter(|&end| end <= self.bytes.len())?;
+        u32::try_from(end).ok()
     }
 
     /// Adds `bytes`, or returns `None` and adds nothing when they do not fit.
     pub(super) fn extend(&mut self, bytes: &[u8]) -> Option<()> {
-        let end = self.len.checked_add(bytes.len())?;
-        self.bytes.get_mut(self.len..end)?.copy_from_slice(bytes);
+        let end = self.place_after(bytes.len())?;
+        self.bytes.get_mut(self.len()..end as usize)?.copy_from_slice(bytes);
         self.len = end;
         Some(())
     }
@@ -90,9 +111,11 @@ impl<'a> Output<'a> {
     pub(super) fn take_from(&mut self, input: &mut Input<'_>, len: usize) -> Result<(), DecodeError> {
         let bytes = input.rest();
         let taken = input.take(len)?;
-        if len <= SLACK {
-            let room = self.bytes.get_mut(self.len..).unwrap_or_default();
-            if let (Some(step), Some(room)) = (bytes.first_chunk::<SLACK>(), room.first_chunk_mut()) {
+        if len <= STEP {
+            let room = self.bytes.get_mut(self.len()..self.len().wrapping_add(STEP));
+            if let (Some(step), Some(room)) =
+                (bytes.first_chunk::<STEP>(), room.and_then(|room| room.first_chunk_mut()))
+            {
                 *room = *step;
                 self.advance(len);
                 return Ok(());
@@ -103,172 +126,92 @@ impl<'a> Output<'a> {
 
     /// Adds `byte`, or returns `None` when it does not fit.
     pub(super) fn push(&mut self, byte: u8) -> Option<()> {
-        *self.bytes.get_mut(self.len)? = byte;
+        *self.bytes.get_mut(self.len())? = byte;
         self.len = self.len.checked_add(1)?;
         Some(())
     }
 
     /// The last `BACK` filled bytes and what follows them, `LEN` bytes in all.
     pub(super) fn around_end<const BACK: usize, const LEN: usize>(&mut self) -> Option<&mut [u8; LEN]> {
-        self.bytes.get_mut(self.len.checked_sub(BACK)?..)?.first_chunk_mut()
+        self.bytes.get_mut(self.len().checked_sub(BACK)?..)?.first_chunk_mut()
     }
 
-    /// Counts `len` bytes more as filled.
+    /// Counts `len` bytes more as filled, of those that are there.
     pub(super) fn advance(&mut self, len: usize) {
-        self.len = self.len.saturating_add(len);
+        self.len = self.len.saturating_add(len as u32);
     }
 
     /// Adds `len` times `byte`, or returns `None` when they do not fit.
     pub(super) fn fill(&mut self, byte: u8, len: usize) -> Option<()> {
-        let end = self.len.checked_add(len)?;
-        self.bytes.get_mut(self.len..end)?.fill(byte);
+        let end = self.place_after(len)?;
+        self.bytes.get_mut(self.len()..end as usize)?.fill(byte);
         self.len = end;
         Some(())
     }
 
     /// The filled byte `back` bytes before the end.
     pub(super) fn byte_before_end(&mut self, back: usize) -> Option<&mut u8> {
-        self.bytes.get_mut(self.len.checked_sub(back)?)
+        self.bytes.get_mut(self.len().checked_sub(back)?)
     }
 
     /// Repeats `len` bytes from `distance` bytes back; they may overlap what they add.
     #[inline]
-    pub(super) fn repeat(&mut self, distance: usize, len: usize) -> Result<(), DecodeError> {
-        self.repeat_before_end(0, distance, len)
+    pub(super) fn repeat(&mut self, distance: u32, len: u32) -> Result<(), DecodeError> {
+        self.repeat_before(self.end(), distance, len)
     }
 
-    /// As [`repeat`](Self::repeat), but for the last `kept` bytes of the buffer.
-    #[inline]
-    pub(super) fn repeat_before_end(
-        &mut self,
-        kept: usize,
-        distance: usize,
-        len: usize,
-    ) -> Result<(), DecodeError> {
-        let start = match self.len.checked_sub(distance) {
-            Some(start) if distance > 0 => start,
-            _ => return Err(DecodeError::Corrupt),
-        };
-        let room = self.room().saturating_sub(kept);
-        if len > room {
-            return Err(DecodeError::WrongLength);
+    /// As [`repeat`](Self::repeat), up to `limit` of the buffer at most.
+    #[inline(always)]
+    pub(super) fn repeat_before(&mut self, limit: u32, distance: u32, len: u32) -> Result<(), DecodeError> {
+        let end = self.len.wrapping_add(len);
+        // Most are short and from not too near: they are copied in steps, where there is room for what these write too much.
+        let fits = (end as usize).wrapping_add(STEP) <= limit as usize;
+        if distance >= 8 && len <= LONG && fits {
+            let mut to = self.len;
+            let mut from = to.wrapping_sub(distance);
+            while copy_step(self.bytes, from, to).is_some() {
+                (from, to) = (from.wrapping_add(STEP as u32), to.wrapping_add(STEP as u32));
+                if to >= end {
+                    self.len = end;
+                    return Ok(());
+                }
+            }
         }
-        let end = self.len.saturating_add(len);
-        // Short copies are faster in steps of a fixed size, where there is room for what they write too much.
-        let first = end.min(self.len.saturating_add(LONG));
-        let copied = match room.saturating_sub(len) {
-            ..SLACK => None,
-            _ if distance >= 16 => self.copy_wide_steps(start, first),
-            _ if distance >= 8 => self.copy_steps(start, first),
-            _ => self.copy_pattern(start, distance, first),
-        };
-        let copied = if copied.is_some() { first } else { self.len };
-        self.copy_periods(start, distance, copied, end);
+        repeat_slowly(self.bytes, self.len(), limit as usize, distance as usize, len as usize)?;
         self.len = end;
         Ok(())
     }
 
-    /// Copies sixteen bytes at a time from `from` on to the end of what is filled, up to `end` and at most 15 bytes beyond.
-    /// `from` is sixteen bytes or more before.
-    #[inline]
-    fn copy_wide_steps(&mut self, mut from: usize, end: usize) -> Option<()> {
-        let mut to = self.len;
-        loop {
-            let bytes: [u8; 16] = *self.bytes.get(from..)?.first_chunk()?;
-            *self.bytes.get_mut(to..)?.first_chunk_mut()? = bytes;
-            from = from.saturating_add(16);
-            to = to.saturating_add(16);
-            if to >= end {
-                return Some(());
-            }
-        }
-    }
-
-    /// Copies eight bytes at a time, two times a round, from `from` on to the end of what is filled, up to `end` and at
-    /// most 16 bytes beyond. `from` is eight bytes or more before.
-    #[inline]
-    fn copy_steps(&mut self, mut from: usize, end: usize) -> Option<()> {
-        let mut to = self.len;
-        loop {
-            for step in [0, 8] {
-                let (from, to) = (from.saturating_add(step), to.saturating_add(step));
-                let bytes: [u8; 8] = *self.bytes.get(from..)?.first_chunk()?;
-                *self.bytes.get_mut(to..)?.first_chunk_mut()? = bytes;
-            }
-            from = from.saturating_add(16);
-            to = to.saturating_add(16);
-            if to >= end {
-                return Some(());
-            }
-        }
-    }
-
-    /// Repeats the last `period` bytes filled, which are fewer than 8, up to `end` and at most 7 bytes beyond.
-    #[inline]
-    fn copy_pattern(&mut self, start: usize, period: usize, end: usize) -> Option<()> {
-        let bits = u32::try_from(period).ok()?.checked_mul(8)?;
-        let whole = u64::from_le_bytes(*self.bytes.get(start..)?.first_chunk()?);
-        let mut pattern = whole & 1u64.checked_shl(bits)?.wrapping_sub(1);
-        let mut filled = bits;
-        while let Some(more) = pattern.checked_shl(filled) {
-            pattern |= more;
-            filled = filled.saturating_mul(2);
-        }
-        // As many whole periods as fit in eight bytes.
-        let step = 8usize.saturating_sub(8usize.checked_rem(period)?);
-        let mut to = self.len;
-        while to < end {
-            *self.bytes.get_mut(to..)?.first_chunk_mut()? = pattern.to_le_bytes();
-            to = to.saturating_add(step);
-        }
-        Some(())
-    }
-
-    /// Repeats what stands from `start` up to `to`, once `period` or more, up to exactly `end`.
-    #[inline]
-    fn copy_periods(&mut self, start: usize, period: usize, mut to: usize, end: usize) {
-        while to < end {
-            // As many whole periods as there are: their number grows with each round.
-            let filled = to.saturating_sub(start);
-            let periods = filled.saturating_sub(filled.checked_rem(period).unwrap_or(0));
-            let from = to.saturating_sub(periods);
-            let len = periods.min(end.saturating_sub(to));
-            // Periods that are there already, and room right behind them: they do not overlap.
-            let window = self.bytes.get_mut(from..).unwrap_or_default();
-            let Some((source, room)) = window.split_at_mut_checked(periods) else { return };
-            let (Some(source), Some(room)) = (source.get(..len), room.get_mut(..len)) else { return };
-            room.copy_from_slice(source);
-            to = to.saturating_add(len);
-        }
-    }
-
     /// The last `len` bytes of the buffer, or `None` when some of them are filled.
     pub(super) fn last(&mut self, len: usize) -> Option<&mut [u8]> {
-        let start = self.bytes.len().checked_sub(len).filter(|&start| start >= self.len)?;
+        let start = self.bytes.len().checked_sub(len).filter(|&start| start >= self.len())?;
         self.bytes.get_mut(start..)
     }
 
-    /// Adds the `len` bytes that begin `back` bytes before the end of the buffer, or returns `None` when they
-    /// do not lie there or would come from what is filled.
-    #[inline]
-    pub(super) fn move_from_end(&mut self, back: usize, len: usize) -> Option<()> {
-        let start = self.bytes.len().checked_sub(back).filter(|&start| start >= self.len && len <= back)?;
-        let window = self.bytes.get_mut(self.len..)?;
-        let (room, source) = window.split_at_mut_checked(start.checked_sub(self.len)?)?;
-        match (room.first_chunk_mut::<SLACK>(), source.first_chunk::<SLACK>()) {
-            (Some(room), Some(source)) if len <= SLACK => *room = *source,
-            _ => {
-                let back = room.len();
-                window.get_mut(..back.checked_add(len)?)?.copy_within(back.., 0);
+    /// Adds the `len` bytes that stand at `from`, which lies behind what is filled, and moves `from` behind them.
+    #[inline(always)]
+    pub(super) fn pull(&mut self, from: &mut u32, len: u32) -> Result<(), DecodeError> {
+        let end = self.len.wrapping_add(len);
+        let after = from.wrapping_add(len);
+        let (mut to, mut at) = (self.len, *from);
+        // What a step writes too much lies before what is still to move.
+        let in_steps = len <= LONG && self.len().wrapping_add(STEP) <= at as usize;
+        while in_steps && copy_down(self.bytes, at, to).is_some() {
+            (at, to) = (at.wrapping_add(STEP as u32), to.wrapping_add(STEP as u32));
+            if to >= end {
+                (self.len, *from) = (end, after);
+                return Ok(());
             }
         }
-        self.len = self.len.checked_add(len)?;
-        Some(())
+        move_down(self.bytes, at as usize, to as usize, end.wrapping_sub(to) as usize)?;
+        (self.len, *from) = (end, after);
+        Ok(())
     }
 
     /// Checks that the whole buffer is filled.
     pub(super) fn complete(&self) -> Result<(), DecodeError> {
-        if self.room() == 0 { Ok(()) } else { Err(DecodeError::WrongLength) }
+        let is_full = self.room() == 0 && self.bytes.len() <= MOST;
+        if is_full { Ok(()) } else { Err(DecodeError::WrongLength) }
     }
 }
 
@@ -276,11 +219,18 @@ impl<'a> Output<'a> {
 mod tests {
     use super::*;
 
+    /// An output of `bytes`, the first `len` of them filled.
+    fn output(bytes: &mut [u8], len: usize) -> Output<'_> {
+        let mut out = Output::new(bytes);
+        out.advance(len);
+        out
+    }
+
     #[test]
     fn repetitions_of_every_distance_and_length_are_exact() {
         const FILLED: usize = 40;
         for distance in 1..=FILLED {
-            for len in (0..80).chain([255, 256, 257, 300, 600]) {
+            for len in (0..80).chain([271, 272, 273, 300, 600]) {
                 for room in [0, 1, 7, 8, 15, 16, 17, 40] {
                     let mut bytes = [0xa5; 700];
                     for (at, byte) in bytes[..FILLED].iter_mut().enumerate() {
@@ -291,14 +241,14 @@ mod tests {
                         expected[at] = expected[at - distance];
                     }
                     let end = FILLED + len;
-                    // What is kept behind the room stays as it is.
-                    let kept = bytes.len().min(end + room + 20) - (end + room).min(bytes.len());
+                    // What is behind the limit stays as it is.
+                    let limit = (end + room).min(bytes.len());
                     let whole = bytes.len().min(end + room + 20);
-                    let mut out = Output { bytes: &mut bytes[..whole], len: FILLED };
-                    assert_eq!(out.repeat_before_end(kept, distance, len), Ok(()));
-                    assert_eq!(out.len, end);
+                    let mut out = output(&mut bytes[..whole], FILLED);
+                    assert_eq!(out.repeat_before(limit as u32, distance as u32, len as u32), Ok(()));
+                    assert_eq!(out.len(), end);
                     assert_eq!(bytes[..end], expected[..end], "{distance} {len} {room}");
-                    assert_eq!(bytes[whole - kept..], expected[whole - kept..], "{distance} {len} {room}");
+                    assert_eq!(bytes[limit..whole], expected[limit..whole], "{distance} {len} {room}");
                 }
             }
         }
@@ -307,10 +257,45 @@ mod tests {
     #[test]
     fn repetitions_end_where_the_room_does() {
         let mut bytes = [1; 24];
-        let mut out = Output { bytes: &mut bytes, len: 4 };
-        assert_eq!(out.repeat_before_end(10, 4, 11), Err(DecodeError::WrongLength));
-        assert_eq!(out.repeat_before_end(10, 5, 1), Err(DecodeError::Corrupt));
-        assert_eq!(out.repeat_before_end(10, 0, 1), Err(DecodeError::Corrupt));
-        assert_eq!(out.repeat_before_end(10, 4, 10), Ok(()));
+        let mut out = output(&mut bytes, 4);
+        assert_eq!(out.repeat_before(14, 4, 11), Err(DecodeError::WrongLength));
+        assert_eq!(out.repeat_before(14, 5, 1), Err(DecodeError::Corrupt));
+        assert_eq!(out.repeat_before(14, 0, 1), Err(DecodeError::Corrupt));
+        assert!((5..40).chain(u32::MAX - 40..=u32::MAX).all(|distance| {
+            (1..40).all(|len| out.repeat_before(24, distance, len) == Err(DecodeError::Corrupt))
+        }));
+        assert_eq!(out.repeat_before(14, 4, u32::MAX), Err(DecodeError::WrongLength));
+        assert_eq!(out.repeat_before(14, 4, 10), Ok(()));
+    }
+
+    #[test]
+    fn what_is_pulled_from_behind_is_exact() {
+        let source: [u8; 700] = core::array::from_fn(|at| (at % 251) as u8);
+        for gap in (0..40).chain([300]) {
+            for len in (0..70).chain([271, 272, 273, 300]) {
+                for rest in [0, 1, 15, 16, 40] {
+                    let mut bytes = source;
+                    let whole = 8 + gap + len + rest;
+                    let mut out = output(&mut bytes[..whole], 8);
+                    let mut from = 8 + gap as u32;
+                    assert_eq!(out.pull(&mut from, len as u32), Ok(()));
+                    assert_eq!((out.len(), from as usize), (8 + len, 8 + gap + len));
+                    assert_eq!(bytes[..8], source[..8]);
+                    assert_eq!(bytes[8..8 + len], source[8 + gap..8 + gap + len], "{gap} {len} {rest}");
+                    assert_eq!(bytes[8 + gap + len..], source[8 + gap + len..], "{gap} {len} {rest}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn no_more_is_pulled_than_there_is() {
+        for len in [5, 21, 300, u32::MAX] {
+            let mut bytes = [1; 40];
+            let mut from = 36;
+            assert_eq!(output(&mut bytes, 4).pull(&mut from, len), Err(DecodeError::Corrupt), "{len}");
+        }
+        let mut bytes = [1; 40];
+        assert_eq!(output(&mut bytes, 4).pull(&mut 3, 1), Err(DecodeError::WrongLength));
     }
 }

@@ -24,6 +24,8 @@ use vmcore_format::kdump::Compression;
 mod adler32;
 mod bit_writer;
 mod code_lengths;
+mod copies;
+
 mod cursor;
 mod match_finder;
 mod sequence_finder;
@@ -95,7 +97,7 @@ impl fmt::Display for DecodeError {
 
 impl core::error::Error for DecodeError {}
 
-/// Memory for [`PageCodec::decode`]: the tables of one page's codes, about 20 KiB, never more than 24 KiB.
+/// Memory for [`PageCodec::decode`]: the tables of one page's codes, about 22 KiB, never more than 24 KiB.
 ///
 /// Make one per thread and use it for every page, of any codec. It carries nothing from one page to the next.
 #[derive(Default)]
@@ -142,7 +144,7 @@ pub trait PageCodec: fmt::Debug + Sync {
     /// Decompresses `src` to the whole of `page`.
     ///
     /// # Errors
-    /// [`DecodeError`] unless `src` holds exactly one page; the content of `page` is then unspecified.
+    /// [`DecodeError`] unless `src` holds exactly one page, of at most 2 GiB; the content of `page` is then unspecified.
     fn decode(&self, src: &[u8], page: &mut [u8], scratch: &mut DecodeScratch) -> Result<(), DecodeError>;
 }
 

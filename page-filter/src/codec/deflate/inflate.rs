@@ -375,7 +375,7 @@ fn coded(bits: &mut Bits<'_>, page: &mut Output<'_>, codes: &Codes) -> Result<()
         let cell = codes.distances.cell(bits.word, &DISTANCE_CELLS);
         bits.skip_word(cell)?;
         let distance = (cell >> 16) + bits.take(cell >> 8 & 0xff)?;
-        page.repeat(distance as usize, length as usize)?;
+        page.repeat(distance, length)?;
     }
 }
 

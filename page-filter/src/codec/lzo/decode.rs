@@ -14,8 +14,8 @@ enum Before {
 
 /// A match, and how many literals follow it.
 struct Match {
-    distance: usize,
-    length: usize,
+    distance: u32,
+    length: u32,
     literals: usize,
 }
 
@@ -34,12 +34,12 @@ pub(super) fn decode(src: &[u8], page: &mut [u8]) -> Result<(), DecodeError> {
         let opcode = src.byte()?;
         if opcode < 16 && before == Before::None {
             let count = length(opcode, 15, &mut src)?.saturating_add(3);
-            literals(count, &mut src, &mut page)?;
+            literals(usize::try_from(count).unwrap_or(usize::MAX), &mut src, &mut page)?;
             before = Before::FourOrMore;
             continue;
         }
         let found = match_of(opcode, before, &mut src)?;
-        if found.distance == FAR && opcode & 0xf0 == 0x10 {
+        if found.distance == u32::from(FAR) && opcode & 0xf0 == 0x10 {
             return end(&src, &page);
         }
         page.repeat(found.distance, found.length)?;
@@ -58,38 +58,44 @@ fn literals(count: usize, src: &mut Input<'_>, page: &mut Output<'_>) -> Result<
 }
 
 fn match_of(opcode: u8, before: Before, src: &mut Input<'_>) -> Result<Match, DecodeError> {
-    let bits = usize::from(opcode);
+    let bits = u32::from(opcode);
     let (base, length) = match opcode {
         0..16 if before == Before::OneToThree => (1, 2),
         0..16 => (0x801, 3),
-        16..32 => return far_match(FAR.saturating_add((bits & 8) << 11), length(opcode & 7, 7, src)?, src),
+        16..32 => {
+            return far_match(
+                u32::from(FAR).saturating_add((bits & 8) << 11),
+                length(opcode & 7, 7, src)?,
+                src,
+            );
+        }
         32..64 => return far_match(1, length(opcode & 31, 31, src)?, src),
         64..128 => (1, (bits >> 5 & 1).saturating_add(3)),
         128.. => (1, (bits >> 5 & 3).saturating_add(5)),
     };
-    let high = usize::from(src.byte()?);
+    let high = u32::from(src.byte()?);
     let distance = if opcode < 16 { high << 2 | bits >> 2 & 3 } else { high << 3 | bits >> 2 & 7 };
-    Ok(Match { distance: distance.saturating_add(base), length, literals: bits & 3 })
+    Ok(Match { distance: distance.saturating_add(base), length, literals: usize::from(opcode & 3) })
 }
 
 /// A match whose distance less `base` stands in two bytes, above two bits for the literals.
-fn far_match(base: usize, length: usize, src: &mut Input<'_>) -> Result<Match, DecodeError> {
-    let operand = usize::from(u16::from_le_bytes(src.array()?));
-    let length = length.saturating_add(2);
-    Ok(Match { distance: base.saturating_add(operand >> 2), length, literals: operand & 3 })
+fn far_match(base: u32, length: u32, src: &mut Input<'_>) -> Result<Match, DecodeError> {
+    let operand = u16::from_le_bytes(src.array()?);
+    let distance = base.saturating_add(u32::from(operand >> 2));
+    Ok(Match { distance, length: length.saturating_add(2), literals: usize::from(operand & 3) })
 }
 
 /// A length that stands in the opcode's low bits unless they are 0; then it is `most`, the most that they
 /// hold, and as much as the following bytes say: 255 for each zero byte, and the first byte that is not zero.
-fn length(low_bits: u8, most: usize, src: &mut Input<'_>) -> Result<usize, DecodeError> {
+fn length(low_bits: u8, most: u32, src: &mut Input<'_>) -> Result<u32, DecodeError> {
     if low_bits != 0 {
-        return Ok(usize::from(low_bits));
+        return Ok(u32::from(low_bits));
     }
     let mut length = most;
     loop {
         let byte = src.byte()?;
         if byte != 0 {
-            return Ok(length.saturating_add(usize::from(byte)));
+            return Ok(length.saturating_add(u32::from(byte)));
         }
         length = length.saturating_add(255);
     }

@@ -60,7 +60,7 @@ impl Sink for Instructions<'_> {
 
     #[inline]
     fn sequence(&mut self, rest: &[u8], literals: usize, distance: usize, length: usize) -> Option<()> {
-        let short = literals <= 16 && length <= 33 && distance <= FAR;
+        let short = literals <= 16 && length <= 33 && distance <= usize::from(FAR);
         if short && self.short_sequence(rest, literals, distance, length).is_some() {
             return Some(());
         }
@@ -75,11 +75,11 @@ impl Instructions<'_> {
         if distance <= 0x800 && length <= 8 {
             return self.out.extend(&near_match(distance, length));
         }
-        let operand = if distance <= FAR {
+        let operand = if distance <= usize::from(FAR) {
             self.opcode(0b0010_0000, length - 2, 31)?;
             distance - 1
         } else {
-            let beyond = distance - FAR;
+            let beyond = distance - usize::from(FAR);
             self.opcode(0b0001_0000 | (beyond >> 11 & 8) as u8, length - 2, 7)?;
             beyond & 0x3fff
         };

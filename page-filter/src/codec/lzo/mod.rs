@@ -27,7 +27,7 @@ use super::{DecodeError, DecodeScratch, PageCodec};
 pub struct Lzo1x;
 
 /// Where the distances of `0001HLLL` begin; the end of the stream is a match of this very distance.
-const FAR: usize = 0x4000;
+const FAR: u16 = 0x4000;
 
 impl PageCodec for Lzo1x {
     fn encode_scratch_words(&self, _page_len: usize) -> usize {

@@ -31,22 +31,20 @@ fn length(src: &mut Input<'_>) -> Result<u32, DecodeError> {
 
 fn element(src: &mut Input<'_>, page: &mut Output<'_>) -> Result<(), DecodeError> {
     let tag = src.byte()?;
-    let upper = usize::from(tag >> 2);
+    let upper = u32::from(tag >> 2);
     let (offset, length) = match tag & 3 {
-        0 => return literals(upper, src, page),
-        1 => (usize::from(tag >> 5) << 8 | usize::from(src.byte()?), (upper & 7).saturating_add(4)),
-        2 => (usize::from(u16::from_le_bytes(src.array()?)), upper.saturating_add(1)),
-        _ => {
-            let offset = usize::try_from(u32::from_le_bytes(src.array()?));
-            (offset.map_err(|_| DecodeError::Corrupt)?, upper.saturating_add(1))
-        }
+        0 => return literals(tag >> 2, src, page),
+        1 => (u32::from(tag >> 5) << 8 | u32::from(src.byte()?), (upper & 7).saturating_add(4)),
+        2 => (u32::from(u16::from_le_bytes(src.array()?)), upper.saturating_add(1)),
+        _ => (u32::from_le_bytes(src.array()?), upper.saturating_add(1)),
     };
     page.repeat(offset, length)
 }
 
 /// Up to 60 literals are counted in the tag, more in one to four bytes after it; each count is one less than
 /// the number.
-fn literals(upper: usize, src: &mut Input<'_>, page: &mut Output<'_>) -> Result<(), DecodeError> {
+fn literals(upper: u8, src: &mut Input<'_>, page: &mut Output<'_>) -> Result<(), DecodeError> {
+    let upper = usize::from(upper);
     let less_one = match upper.checked_sub(59) {
         None | Some(0) => upper,
         Some(bytes) => usize::try_from(src.number(bytes)?).map_err(|_| DecodeError::Corrupt)?,

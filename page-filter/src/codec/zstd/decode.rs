@@ -21,13 +21,13 @@ pub(super) fn frame(src: &[u8], page: &mut [u8], tables: &mut Tables) -> Result<
     tables.literals.known = false;
     tables.sequences.forget();
     let mut src = Input::new(src);
-    let checksum = header(&mut src, page.len())?;
+    let header = header(&mut src, page.len())?;
     let mut out = Output::new(page);
     let mut repeats = RepeatOffsets::START;
     // Each round takes at least the three bytes of a block's header.
-    while block(&mut src, &mut out, &mut repeats, tables)? {}
+    while block(&mut src, &header, &mut out, &mut repeats, tables)? {}
     out.complete()?;
-    if checksum {
+    if header.checksum {
         let stored = u32::from_le_bytes(src.array()?);
         if u64::from(stored) != xxh64(page) & u64::from(u32::MAX) {
             return Err(DecodeError::WrongChecksum);
@@ -36,12 +36,22 @@ pub(super) fn frame(src: &[u8], page: &mut [u8], tables: &mut Tables) -> Result<
     if src.is_empty() { Ok(()) } else { Err(DecodeError::TrailingBytes) }
 }
 
-/// The greatest exponent of a window, for 2 GiB: libzstd reads no greater ones. Smaller ones need no check,
-/// as no match can reach back beyond the page.
+/// What a frame's header says.
+struct Header {
+    /// Whether a checksum follows the blocks.
+    checksum: bool,
+    /// The most bytes that a block has, compressed or not.
+    block_max: u64,
+}
+
+/// The greatest exponent of a window, for 2 GiB: libzstd reads no greater ones. How far a match reaches back in smaller ones is not
+/// checked: no further than the page.
 const MAX_WINDOW_EXPONENT: u8 = 21;
 
-/// Checks the frame's header; returns whether a checksum follows the blocks.
-fn header(src: &mut Input<'_>, page_len: usize) -> Result<bool, DecodeError> {
+/// `Block_Maximum_Size` of large windows.
+const MAX_BLOCK: u64 = 128 << 10;
+
+fn header(src: &mut Input<'_>, page_len: usize) -> Result<Header, DecodeError> {
     let magic = src.array::<4>()?;
     if magic != MAGIC {
         // Skippable frames have the numbers 0x184D2A50 to 0x184D2A5F.
@@ -53,8 +63,15 @@ fn header(src: &mut Input<'_>, page_len: usize) -> Result<bool, DecodeError> {
     if descriptor & 0x08 != 0 {
         return Err(DecodeError::Unsupported);
     }
-    if !single_segment && src.byte()? >> 3 > MAX_WINDOW_EXPONENT {
-        return Err(DecodeError::Unsupported);
+    // The window of a single segment is its content.
+    let mut window = MAX_BLOCK;
+    if !single_segment {
+        let byte = src.byte()?;
+        let (exponent, eighths) = (byte >> 3, byte & 7);
+        if exponent > MAX_WINDOW_EXPONENT {
+            return Err(DecodeError::Unsupported);
+        }
+        window = (u64::from(eighths | 8) << 7) << exponent;
     }
     let dictionary = match descriptor & 3 {
         0 => 0,
@@ -75,27 +92,36 @@ fn header(src: &mut Input<'_>, page_len: usize) -> Result<bool, DecodeError> {
     if content.is_some_and(|content| usize::try_from(content) != Ok(page_len)) {
         return Err(DecodeError::WrongLength);
     }
-    Ok(descriptor & 0x04 != 0)
+    Ok(Header { checksum: descriptor & 0x04 != 0, block_max: window.min(MAX_BLOCK) })
 }
 
 /// Decodes one block; returns whether another follows.
 fn block(
     src: &mut Input<'_>,
+    frame: &Header,
     page: &mut Output<'_>,
     repeats: &mut RepeatOffsets,
     tables: &mut Tables,
 ) -> Result<bool, DecodeError> {
     let header = src.number(3)?;
+    let block_max = usize::try_from(frame.block_max).map_err(|_| DecodeError::Corrupt)?;
     let size = usize::try_from(header >> 3).map_err(|_| DecodeError::Corrupt)?;
+    if size > block_max {
+        return Err(DecodeError::Corrupt);
+    }
+    let start_of_block = page.len();
     match header >> 1 & 3 {
         0 => page.extend(src.take(size)?).ok_or(DecodeError::WrongLength)?,
         1 => page.fill(src.byte()?, size).ok_or(DecodeError::WrongLength)?,
         2 => {
-            let mut block = Input::new(src.take(size)?);
-            let literals = literals_decode::decode(&mut block, page, &mut tables.literals)?;
-            sequences_decode::decode(block, page, literals, repeats, &mut tables.sequences)?;
+            let block = src.take(size)?;
+            let (literals, start) = literals_decode::decode(block, page, &mut tables.literals)?;
+            sequences_decode::decode(block, start, page, literals, repeats, &mut tables.sequences)?;
         }
         _ => return Err(DecodeError::Corrupt),
+    }
+    if page.len().saturating_sub(start_of_block) > block_max {
+        return Err(DecodeError::Corrupt);
     }
     Ok(header & 1 == 0)
 }
@@ -135,6 +161,32 @@ mod tests {
         let mut page = [0; 7];
         let skippable = [0x5f, 0x2a, 0x4d, 0x18, 0, 0, 0, 0];
         assert_eq!(frame(&skippable, &mut page, &mut Tables::default()), Err(DecodeError::Unsupported));
+    }
+
+    #[test]
+    fn blocks_are_no_larger_than_the_window_and_128_kib() {
+        let mut src = std::vec![0; 0x2_0100];
+        let mut page = std::vec![0; 0x2_0001];
+        for (window, most) in
+            [(0, 1024), (1, 1152), (7, 1920), (1 << 3, 2048), (7 << 3 | 7, 0x2_0000), (9 << 3, 0x2_0000)]
+        {
+            for (len, is_right) in [(most, true), (most + 1, false)] {
+                // Raw, then a byte repeated.
+                for kind in [0, 1] {
+                    let header: [u8; 8] = (len << 3 | kind << 1 | 1_usize).to_le_bytes();
+                    src[..4].copy_from_slice(&MAGIC);
+                    src[4..6].copy_from_slice(&[0, window]);
+                    src[6..9].copy_from_slice(&header[..3]);
+                    let end = 9 + if kind == 0 { len } else { 1 };
+                    let result = frame(&src[..end], &mut page[..len], &mut Tables::default());
+                    assert_eq!(
+                        result,
+                        if is_right { Ok(()) } else { Err(DecodeError::Corrupt) },
+                        "{window} {len}"
+                    );
+                }
+            }
+        }
     }
 
     #[test]

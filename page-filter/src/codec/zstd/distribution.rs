@@ -52,7 +52,7 @@ impl Distribution {
     /// the number of bytes that it takes.
     pub(super) fn read(src: &[u8], symbols: usize, max_log: u32) -> Result<(Self, usize), DecodeError> {
         let mut bits = ForwardBits { src, at: 0 };
-        let log = bits.read(4)? + MIN_LOG;
+        let log = bits.read(4) + MIN_LOG;
         if log > max_log {
             return Err(DecodeError::Corrupt);
         }
@@ -63,18 +63,26 @@ impl Distribution {
             if symbol >= symbols.min(SYMBOLS) {
                 return Err(DecodeError::Corrupt);
             }
-            let share = bits.read_value(left + 1)? as i16 - 1;
+            let share = bits.read_value(left + 1) as i16 - 1;
             shares[symbol] = share;
             symbol += 1;
             left -= u32::from(share.unsigned_abs());
-            let mut more = share == 0;
-            while more {
-                let zeros = bits.read(2)?;
-                symbol += zeros as usize;
-                more = zeros == 3;
+            if share == 0 {
+                while symbol < SYMBOLS {
+                    let zeros = bits.read(2);
+                    symbol += zeros as usize;
+                    if zeros < 3 {
+                        break;
+                    }
+                }
             }
         }
-        Ok((Self { shares, log }, bits.at.div_ceil(8)))
+        // At the end, as at most two reads for each symbol can go beyond it.
+        let taken = bits.at.div_ceil(8);
+        if taken > src.len() {
+            return Err(DecodeError::Truncated);
+        }
+        Ok((Self { shares, log }, taken))
     }
 
     /// The distribution of accuracy `log` that is nearest to `counts`, of which at most 2^`log` and at least
@@ -167,36 +175,38 @@ struct ForwardBits<'a> {
 }
 
 impl ForwardBits<'_> {
-    /// The next `count` bits, at most 16, without passing them.
-    fn peek(&self, count: u32) -> Result<u32, DecodeError> {
-        if self.at + count as usize > 8 * self.src.len() {
-            return Err(DecodeError::Truncated);
-        }
+    /// Sixteen bits or more, without passing them; zeros behind the end.
+    #[inline(always)]
+    fn peek(&self) -> u32 {
         let bytes = self.src.get(self.at / 8..).unwrap_or_default();
         let word = match bytes.first_chunk::<4>() {
             Some(word) => u32::from_le_bytes(*word),
             None => bytes.iter().rev().fold(0, |word, &byte| word << 8 | u32::from(byte)),
         };
-        Ok(word >> (self.at % 8) & ((1 << count) - 1))
+        word >> (self.at % 8)
     }
 
-    fn read(&mut self, count: u32) -> Result<u32, DecodeError> {
-        let value = self.peek(count)?;
+    /// The next `count` bits, at most 16.
+    #[inline(always)]
+    fn read(&mut self, count: u32) -> u32 {
+        let value = self.peek() & ((1 << count) - 1);
         self.at += count as usize;
-        Ok(value)
+        value
     }
 
     /// The inverse of `value_field`; `max` is at most 2^9 + 1.
-    fn read_value(&mut self, max: u32) -> Result<u32, DecodeError> {
+    #[inline(always)]
+    fn read_value(&mut self, max: u32) -> u32 {
         let bits = (max | 1).ilog2() + 1;
-        let shorter = (1 << bits) - 1 - max;
-        let low = self.peek(bits - 1)?;
-        if low < shorter {
-            self.at += bits as usize - 1;
-            return Ok(low);
-        }
-        let value = self.read(bits)?;
-        Ok(if value < 1 << (bits - 1) { value } else { value - shorter })
+        let half = 1 << (bits - 1);
+        let shorter = 2 * half - 1 - max;
+        let word = self.peek();
+        let (low, whole) = (word & (half - 1), word & (2 * half - 1));
+        // Without a branch: which it is is hard to predict.
+        let is_short = low < shorter;
+        self.at += (bits - u32::from(is_short)) as usize;
+        let long = whole - if whole < half { 0 } else { shorter };
+        if is_short { low } else { long }
     }
 }
 

@@ -15,6 +15,11 @@ use crate::codec::bit_writer::BitWriter;
 /// The most states of any table here.
 pub(super) const MAX_STATES: usize = 512;
 
+/// How far apart in the table are neighbours in order.
+pub(super) const fn step(log: u32) -> usize {
+    (1 << log >> 1) + (1 << log >> 3) + 3
+}
+
 /// The symbol of each state of `distribution`.
 pub(super) const fn symbols_of_states(distribution: &Distribution) -> [u8; MAX_STATES] {
     let mut symbols = [0; MAX_STATES];
@@ -30,7 +35,7 @@ pub(super) const fn symbols_of_states(distribution: &Distribution) -> [u8; MAX_S
         }
         symbol += 1;
     }
-    let step = (states >> 1) + (states >> 3) + 3;
+    let step = step(distribution.log);
     let mut state = 0;
     let mut symbol = 0;
     while symbol < used {
@@ -49,17 +54,13 @@ pub(super) const fn symbols_of_states(distribution: &Distribution) -> [u8; MAX_S
     symbols
 }
 
-/// As [`symbols_of_states`], but faster where no symbol has less than one state.
-pub(super) fn spread(distribution: &Distribution) -> [u8; MAX_STATES] {
-    if distribution.shares.iter().any(|&share| share < 0) {
-        return symbols_of_states(distribution);
-    }
-    let states = 1 << distribution.log;
-    // First side by side, eight at a time: how many they are is hard to predict.
+/// The symbols of all states side by side, of a distribution without symbols that have less than one state.
+pub(super) fn symbols_in_order(distribution: &Distribution) -> [u8; MAX_STATES + 8] {
+    // Eight at a time: how many they are is hard to predict.
     let mut in_order = [0; MAX_STATES + 8];
     let mut end = 0;
     for (&share, symbol) in distribution.shares.iter().zip(0..) {
-        if end >= states {
+        if end >= 1 << distribution.log {
             break;
         }
         let share = share as usize;
@@ -75,10 +76,19 @@ pub(super) fn spread(distribution: &Distribution) -> [u8; MAX_STATES] {
         }
         end += share;
     }
+    in_order
+}
+
+/// As [`symbols_of_states`], but faster where no symbol has less than one state.
+pub(super) fn spread(distribution: &Distribution) -> [u8; MAX_STATES] {
+    if distribution.shares.iter().any(|&share| share < 0) {
+        return symbols_of_states(distribution);
+    }
+    let in_order = symbols_in_order(distribution);
+    let states = 1 << distribution.log;
     let mut symbols = [0; MAX_STATES];
-    let step = (states >> 1) + (states >> 3) + 3;
     for (at, &symbol) in in_order.iter().take(states).enumerate() {
-        symbols[(at * step) & (states - 1) & (MAX_STATES - 1)] = symbol;
+        symbols[(at * step(distribution.log)) & (states - 1) & (MAX_STATES - 1)] = symbol;
     }
     symbols
 }

@@ -9,27 +9,34 @@
 
 use super::bit_reader::BackwardBits;
 use super::distribution::{Distribution, SYMBOLS};
-use super::fse::{MAX_STATES, spread, symbols_of_states};
+use super::fse::{MAX_STATES, step, symbols_in_order, symbols_of_states};
 
 /// What a state decodes to and where it goes.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Cell {
-    pub(super) symbol: u8,
-    /// How many bits to read for the value that the symbol stands for.
-    pub(super) extra_bits: u8,
-    /// How many bits to read and add to the baseline for the next state, above the 12 bits of the baseline.
-    next: u16,
-    /// The least value that the symbol stands for.
+    /// The symbol, or the least value that it stands for.
     pub(super) least: u32,
+    /// The least state that may come next.
+    next: u16,
+    /// How many bits to read and add to `next`.
+    next_bits: u8,
+    /// How many bits to read and add to `least`.
+    pub(super) extra_bits: u8,
 }
 
 impl Cell {
-    const EMPTY: Self = Self { symbol: 0, extra_bits: 0, next: 0, least: 0 };
+    const EMPTY: Self = Self { least: 0, next: 0, next_bits: 0, extra_bits: 0 };
 
     /// Reads the state after this one.
-    #[inline]
+    #[inline(always)]
     pub(super) fn next(self, bits: &mut BackwardBits<'_>) -> usize {
-        usize::from(self.next & 0xfff) + bits.read(u32::from(self.next >> 12)) as usize
+        usize::from(self.next) + bits.read(self.next_bits) as usize
+    }
+
+    /// Reads the value.
+    #[inline(always)]
+    pub(super) fn value(self, bits: &mut BackwardBits<'_>) -> u32 {
+        self.least.wrapping_add(bits.read(self.extra_bits))
     }
 }
 
@@ -49,20 +56,36 @@ impl<const CELLS: usize> Default for DecodeTable<CELLS> {
 }
 
 impl<const CELLS: usize> DecodeTable<CELLS> {
-    /// The table of `distribution`, whose accuracy `CELLS` has room for. `codes` has the number of extra bits
-    /// of each symbol.
+    /// The table of `distribution`, whose accuracy `CELLS` has room for. `codes` has the least value and the number of
+    /// extra bits of each symbol; one that it does not have stands for itself.
     pub(super) const fn of(distribution: &Distribution, codes: &[(u32, u8)]) -> Self {
         let mut table = Self { cells: [Cell::EMPTY; CELLS], log: 0, known: false };
-        table.fill(distribution, &symbols_of_states(distribution), codes);
+        table.fill(distribution, &symbols_of_states(distribution), 1, codes);
         table
     }
 
     /// Makes this the table of `distribution`, as [`of`](Self::of) does.
     pub(super) fn build(&mut self, distribution: &Distribution, codes: &[(u32, u8)]) {
-        self.fill(distribution, &spread(distribution), codes);
+        if distribution.shares.iter().any(|&share| share < 0) {
+            return self.fill(distribution, &symbols_of_states(distribution), 1, codes);
+        }
+        // The inverse of the step, modulo a power of two: each round has twice as many bits right, the first one three.
+        let step = step(distribution.log);
+        let mut inverse = step;
+        for _ in 0..2 {
+            inverse = inverse.wrapping_mul(2usize.wrapping_sub(step.wrapping_mul(inverse)));
+        }
+        self.fill(distribution, &symbols_in_order(distribution), inverse, codes);
     }
 
-    const fn fill(&mut self, distribution: &Distribution, symbols: &[u8; MAX_STATES], codes: &[(u32, u8)]) {
+    /// The symbol of a state is that of `symbols` at `step` times the state, modulo the number of states.
+    const fn fill<const ALL: usize>(
+        &mut self,
+        distribution: &Distribution,
+        symbols: &[u8; ALL],
+        step: usize,
+        codes: &[(u32, u8)],
+    ) {
         let most = CELLS.ilog2();
         self.log = if distribution.log < most { distribution.log } else { most };
         self.known = true;
@@ -73,24 +96,24 @@ impl<const CELLS: usize> DecodeTable<CELLS> {
             numbers[symbol] = distribution.shares[symbol].unsigned_abs();
             symbol += 1;
         }
-        let mut state = 0;
+        let mut state = 0usize;
         while state < 1 << self.log {
-            let symbol = symbols[state & (MAX_STATES - 1)];
+            let symbol = symbols[state.wrapping_mul(step) & ((1 << self.log) - 1) & (MAX_STATES - 1)];
             let place = symbol as usize % SYMBOLS;
             let number = if numbers[place] > 0 { numbers[place] } else { 1 };
             numbers[place] = number + 1;
             let bits = self.log.saturating_sub(number.ilog2());
             let baseline = ((number as u32) << bits).wrapping_sub(1 << self.log) as u16;
-            let (least, extra_bits) = if place < codes.len() { codes[place] } else { (0, 0) };
+            let (least, extra_bits) = if place < codes.len() { codes[place] } else { (symbol as u32, 0) };
             self.cells[state & (CELLS - 1)] =
-                Cell { symbol, extra_bits, next: (bits as u16) << 12 | baseline & 0xfff, least };
+                Cell { least, next: baseline, next_bits: bits as u8, extra_bits };
             state += 1;
         }
     }
 
-    /// Makes this the table that always decodes to `symbol`, with its least value and the number of its extra bits.
-    pub(super) fn build_single(&mut self, symbol: u8, (least, extra_bits): (u32, u8)) {
-        self.cells[0] = Cell { symbol, extra_bits, next: 0, least };
+    /// Makes this the table of one symbol, with its least value and the number of its extra bits.
+    pub(super) fn build_single(&mut self, (least, extra_bits): (u32, u8)) {
+        self.cells[0] = Cell { least, next: 0, next_bits: 0, extra_bits };
         self.log = 0;
         self.known = true;
     }
@@ -104,7 +127,7 @@ impl<const CELLS: usize> DecodeTable<CELLS> {
 
     /// Reads the first state.
     pub(super) fn start(&self, bits: &mut BackwardBits<'_>) -> usize {
-        bits.read(self.log) as usize
+        bits.read(self.log as u8) as usize
     }
 
     /// What `state` decodes to.

@@ -3,6 +3,7 @@
 use core::mem;
 
 use super::huffman_decode::HuffmanTable;
+use super::word_reader::WordReader;
 use crate::codec::DecodeError;
 use crate::codec::cursor::{Input, Output};
 
@@ -18,15 +19,15 @@ struct Header {
     streams: usize,
 }
 
-/// Decodes the literals to the very end of the page, and returns how many they are: the rest of the block
-/// fills the page up to there and beyond, never faster than it uses the literals up. So they need no other
-/// memory.
+/// Decodes the literals of `block` to the very end of the page, and returns how many they are and where in the block they end: the
+/// rest of the block fills the page up to there and beyond, never faster than it uses the literals up. So they need no other memory.
 pub(super) fn decode(
-    src: &mut Input<'_>,
+    block: &[u8],
     page: &mut Output<'_>,
     table: &mut HuffmanTable,
-) -> Result<usize, DecodeError> {
-    let header = header(src)?;
+) -> Result<(usize, usize), DecodeError> {
+    let mut src = Input::new(block);
+    let header = header(&mut src)?;
     let literals = page.last(header.len).ok_or(DecodeError::WrongLength)?;
     match header.kind {
         0 => literals.copy_from_slice(src.take(header.len)?),
@@ -38,10 +39,12 @@ pub(super) fn decode(
             } else if !table.known {
                 return Err(DecodeError::Corrupt);
             }
-            streams(&mut coded, header.streams, literals, table)?;
+            // With what stands before them.
+            let streams = block.get(..block.len().saturating_sub(src.rest().len())).unwrap_or_default();
+            decode_streams(streams, coded.rest().len(), header.streams, literals, table)?;
         }
     }
-    Ok(header.len)
+    Ok((header.len, block.len().saturating_sub(src.rest().len())))
 }
 
 fn header(src: &mut Input<'_>) -> Result<Header, DecodeError> {
@@ -64,26 +67,39 @@ fn header(src: &mut Input<'_>) -> Result<Header, DecodeError> {
     Ok(Header { kind, len: field(fields)?, coded_len: field(fields >> bits)?, streams })
 }
 
-/// Decodes one stream, or four of which the first three have the same number of literals.
-fn streams(
-    src: &mut Input<'_>,
+/// The fewest literals of four streams: as libzstd has it, none of them may be empty, and three have as many.
+const FEWEST_OF_FOUR: usize = 6;
+
+/// Decodes one stream, or four of which the first three have the same number of literals: the last `len` bytes of `bytes`.
+fn decode_streams(
+    bytes: &[u8],
+    len: usize,
     streams: usize,
     mut literals: &mut [u8],
     table: &HuffmanTable,
 ) -> Result<(), DecodeError> {
-    if streams == 4 {
-        let each = literals.len().div_ceil(4);
-        let mut lens = Input::new(src.take(6)?);
-        let mut stream = || src.take(usize::from(u16::from_le_bytes(lens.array()?)));
-        let srcs = [stream()?, stream()?, stream()?, src.rest()];
-        let mut part = |len| {
-            let (part, rest) = mem::take(&mut literals).split_at_mut_checked(len)?;
-            literals = rest;
-            Some(part)
-        };
-        let parts = [part(each), part(each), part(each)];
-        let [Some(a), Some(b), Some(c)] = parts else { return Err(DecodeError::Corrupt) };
-        return table.decode_four(srcs, [a, b, c, literals]);
+    let start = bytes.len().saturating_sub(len);
+    if streams == 1 {
+        return table.decode(WordReader::new(bytes, start)?, literals);
     }
-    table.decode(src.rest(), literals)
+    if literals.len() < FEWEST_OF_FOUR {
+        return Err(DecodeError::Corrupt);
+    }
+    let mut lens = Input::new(bytes.get(start..).unwrap_or_default());
+    let mut start = start.saturating_add(6);
+    let mut stream = || {
+        let end = start.saturating_add(usize::from(u16::from_le_bytes(lens.array()?)));
+        let bytes = bytes.get(..end).ok_or(DecodeError::Truncated)?;
+        WordReader::new(bytes, mem::replace(&mut start, end))
+    };
+    let words = [stream()?, stream()?, stream()?, WordReader::new(bytes, start)?];
+    let each = literals.len().div_ceil(4);
+    let mut part = |len| {
+        let (part, rest) = mem::take(&mut literals).split_at_mut_checked(len)?;
+        literals = rest;
+        Some(part)
+    };
+    let parts = [part(each), part(each), part(each)];
+    let [Some(a), Some(b), Some(c)] = parts else { return Err(DecodeError::Corrupt) };
+    table.decode_four(words, [a, b, c, literals])
 }

@@ -11,6 +11,8 @@ mod xxh64;
 
 mod sequence_codes;
 
+mod word_reader;
+
 mod huffman_decode;
 
 mod literals_decode;

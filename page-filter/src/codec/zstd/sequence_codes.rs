@@ -139,24 +139,22 @@ pub(super) struct RepeatOffsets([u32; 3]);
 impl RepeatOffsets {
     pub(super) const START: Self = Self([1, 4, 8]);
 
-    /// The offset that an offset value stands for, after `literals` literals; `None` for an offset of 0.
-    pub(super) fn offset(&mut self, value: u32, literals: u32) -> Option<u32> {
+    /// The offset that an offset value stands for, after `literals` literals; 0 is none.
+    #[inline(always)]
+    pub(super) fn offset(&mut self, value: u32, literals: u32) -> u32 {
         let [first, second, third] = self.0;
-        if let Some(offset @ 1..) = value.checked_sub(3) {
-            self.0 = [offset, first, second];
-            return Some(offset);
-        }
-        let offset = match value.wrapping_add(u32::from(literals == 0)) {
-            1 => return Some(first),
-            2 => {
-                self.0 = [second, first, third];
-                return Some(second);
-            }
-            3 => third,
-            _ => first.checked_sub(1).filter(|&offset| offset > 0)?,
-        };
-        self.0 = [offset, first, second];
-        Some(offset)
+        // Without a branch, as which it is is hard to predict, and asked in a way that no compiler makes one of.
+        let repeated = value.wrapping_add(u32::from(literals == 0));
+        let is_new = value > 3;
+        let is_first = !is_new & (repeated == 1);
+        let mut offset = if is_new { value.wrapping_sub(3) } else { first.wrapping_sub(1) };
+        offset = if !is_new & (repeated == 3) { third } else { offset };
+        offset = if !is_new & (repeated == 2) { second } else { offset };
+        offset = if is_first { first } else { offset };
+        let after_first = if is_first { second } else { first };
+        let after_second = if !is_new & (repeated <= 2) { third } else { second };
+        self.0 = [offset, after_first, after_second];
+        offset
     }
 
     /// The offset value for `offset`, after `literals` literals. Only the latest offset, after literals, and the second
@@ -198,13 +196,13 @@ mod tests {
             (2, 0, 8, [8, 1, 4]),
         ] {
             let mut repeats = RepeatOffsets::START;
-            assert_eq!(repeats.offset(value, literals), Some(offset));
+            assert_eq!(repeats.offset(value, literals), offset);
             assert_eq!(repeats.0, after);
         }
         let mut repeats = RepeatOffsets([5, 4, 8]);
-        assert_eq!(repeats.offset(3, 0), Some(4));
+        assert_eq!(repeats.offset(3, 0), 4);
         assert_eq!(repeats.0, [4, 5, 4]);
         let mut repeats = RepeatOffsets::START;
-        assert_eq!(repeats.offset(3, 0), None);
+        assert_eq!(repeats.offset(3, 0), 0);
     }
 }

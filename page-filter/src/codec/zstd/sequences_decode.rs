@@ -1,5 +1,7 @@
 //! The sequences of a block, decoded and carried out: RFC 8878, 3.1.1.3.2 and 3.1.1.4.
 
+#![expect(clippy::as_conversions, reason = "a block has at most 2^20 literals")]
+
 use super::bit_reader::BackwardBits;
 use super::distribution::Distribution;
 use super::fse::MAX_STATES;
@@ -34,16 +36,18 @@ impl SequenceTables {
     }
 }
 
-/// Decodes the rest of a block. `literals` of them stand at the end of the page.
+/// Decodes the rest of a block, from `start` on. `literals` of them stand at the end of the page.
 pub(super) fn decode(
-    mut src: Input<'_>,
+    block: &[u8],
+    start: usize,
     page: &mut Output<'_>,
     literals: usize,
     repeats: &mut RepeatOffsets,
     tables: &mut SequenceTables,
 ) -> Result<(), DecodeError> {
+    let mut src = Input::new(block.get(start..).unwrap_or_default());
     let count = count(&mut src)?;
-    let mut execution = Execution { page, literals };
+    let mut literals_at = page.end().saturating_sub(literals as u32);
     if count > 0 {
         let modes = src.byte()?;
         if modes & 3 != 0 {
@@ -54,11 +58,13 @@ pub(super) fn decode(
         read_table(literal_modes, literal_lengths, &mut src)?;
         read_table((modes >> 4 & 3, &OFFSETS, &PREDEFINED_OFFSETS), offsets, &mut src)?;
         read_table((modes >> 2 & 3, &MATCH_LENGTHS, &PREDEFINED_MATCH_LENGTHS), match_lengths, &mut src)?;
-        sequences(count, src.rest(), tables, repeats, &mut execution)?;
+        let start = block.len().saturating_sub(src.rest().len());
+        sequences(count, (block, start), tables, repeats, page, &mut literals_at)?;
     } else if !src.is_empty() {
         return Err(DecodeError::Corrupt);
     }
-    execution.copy_literals(execution.literals)
+    let left = page.end().saturating_sub(literals_at);
+    page.pull(&mut literals_at, left)
 }
 
 /// `Number_of_Sequences`, in one to three bytes.
@@ -81,7 +87,7 @@ fn read_table<const CELLS: usize>(
         1 => {
             let code = src.byte()?;
             let &value = kind.codes.get(usize::from(code)).ok_or(DecodeError::Corrupt)?;
-            table.build_single(code, value);
+            table.build_single(value);
         }
         2 => {
             let (distribution, taken) = Distribution::read(src.rest(), kind.codes(), kind.max_log)?;
@@ -94,71 +100,64 @@ fn read_table<const CELLS: usize>(
     Ok(())
 }
 
-/// Decodes `count` sequences, each of which adds three bytes or more to the page, or fails.
+/// Decodes `count` sequences, each of which adds three bytes or more to the page, or fails; they are the bits from `start` of
+/// `block` on. Their literals stand at `literals_at` of the page.
 fn sequences(
     count: usize,
-    src: &[u8],
+    (block, start): (&[u8], usize),
     tables: &SequenceTables,
     repeats: &mut RepeatOffsets,
-    execution: &mut Execution<'_, '_>,
+    page: &mut Output<'_>,
+    literals_at: &mut u32,
 ) -> Result<(), DecodeError> {
-    let mut bits = BackwardBits::new(src)?;
+    let mut bits = BackwardBits::new(block, start)?;
     let mut literal_length = tables.literal_lengths.start(&mut bits);
     let mut offset = tables.offsets.start(&mut bits);
     let mut match_length = tables.match_lengths.start(&mut bits);
-    for left in (0..count).rev() {
-        let literal_cell = tables.literal_lengths.cell(literal_length);
-        let match_cell = tables.match_lengths.cell(match_length);
-        let offset_cell = tables.offsets.cell(offset);
-        // The three states take at most 26 bits.
-        let extra_bits = [offset_cell, match_cell, literal_cell].map(|cell| u32::from(cell.extra_bits));
-        let many = extra_bits.iter().sum::<u32>() > 30;
+    // In registers: bytes written to the page might be anything else's.
+    let (mut out, mut at, mut latest) = (page.reborrow(), *literals_at, *repeats);
+    let mut state_bits = 0;
+    for _ in 0..count {
+        let cells = [
+            tables.offsets.cell(offset),
+            tables.match_lengths.cell(match_length),
+            tables.literal_lengths.cell(literal_length),
+        ];
         bits.refill();
-        let offset_value = value(offset_cell, &mut bits);
-        if many {
-            bits.refill();
-        }
-        let length = value(match_cell, &mut bits);
-        let literals = value(literal_cell, &mut bits);
-        if many {
-            bits.refill();
-        }
-        if left > 0 {
-            literal_length = literal_cell.next(&mut bits);
-            match_length = match_cell.next(&mut bits);
-            offset = offset_cell.next(&mut bits);
-        }
-        let distance = repeats.offset(offset_value, literals).ok_or(DecodeError::Corrupt)?;
-        execution.sequence(literals, distance, length)?;
+        // The three states take at most 26 bits.
+        let [value, length, literals] = match cells.iter().map(|cell| u32::from(cell.extra_bits)).sum() {
+            ..=30u32 => cells.map(|cell| cell.value(&mut bits)),
+            _ => {
+                let values;
+                (values, bits) = long_values(cells, bits);
+                values
+            }
+        };
+        let before = bits.used();
+        literal_length = cells[2].next(&mut bits);
+        match_length = cells[1].next(&mut bits);
+        offset = cells[0].next(&mut bits);
+        state_bits = bits.used().wrapping_sub(before);
+        let distance = latest.offset(value, literals);
+        out.pull(&mut at, literals)?;
+        // A match must leave room for the literals that are left: they are on the page as well.
+        out.repeat_before(at, distance, length)?;
     }
+    let added = out.len().saturating_sub(page.len());
+    page.advance(added);
+    (*literals_at, *repeats) = (at, latest);
+    // No states follow the last sequence.
+    bits.unread(state_bits);
     bits.finish()
 }
 
-/// The value that `cell` stands for and the bits after it: below 2^32 for every code there is.
-#[inline]
-fn value(cell: Cell, bits: &mut BackwardBits<'_>) -> u32 {
-    cell.least.wrapping_add(bits.read(u32::from(cell.extra_bits)))
-}
-
-/// The page while its front grows towards the literals at its end.
-struct Execution<'o, 'p> {
-    page: &'o mut Output<'p>,
-    /// How many literals are left.
-    literals: usize,
-}
-
-impl Execution<'_, '_> {
-    fn sequence(&mut self, literals: u32, distance: u32, length: u32) -> Result<(), DecodeError> {
-        let size = |number: u32| usize::try_from(number).map_err(|_| DecodeError::Corrupt);
-        self.copy_literals(size(literals)?)?;
-        // A match must leave room for the literals that are left: they are on the page as well.
-        self.page.repeat_before_end(self.literals, size(distance)?, size(length)?)
-    }
-
-    fn copy_literals(&mut self, count: usize) -> Result<(), DecodeError> {
-        let left = self.literals.checked_sub(count).ok_or(DecodeError::Corrupt)?;
-        self.page.move_from_end(self.literals, count).ok_or(DecodeError::WrongLength)?;
-        self.literals = left;
-        Ok(())
-    }
+/// Reads the values of `cells`, whose extra bits are more than one refill makes ready beside those of the states.
+#[cold]
+fn long_values(cells: [Cell; 3], mut bits: BackwardBits<'_>) -> ([u32; 3], BackwardBits<'_>) {
+    let values = cells.map(|cell| {
+        let value = cell.value(&mut bits);
+        bits.refill();
+        value
+    });
+    (values, bits)
 }
