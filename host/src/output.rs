@@ -47,6 +47,8 @@ pub struct Output {
     taken: Option<u64>,
     /// Whether storage may have been taken that the file has no use for.
     gives_back: bool,
+    /// Whether [`sync`](WriteAt::sync) waits for storage.
+    waits: bool,
     /// Whether everything written is on stable storage.
     is_synced: bool,
     /// What was written one after the other and is not on its way to storage.
@@ -89,9 +91,17 @@ impl Output {
             identity,
             taken,
             gives_back: false,
+            waits: true,
             is_synced: false,
             waiting: 0..0,
         })
+    }
+
+    /// Leaves it to the kernel when what is written goes to storage: [`sync`](WriteAt::sync) does not wait for it, and a
+    /// machine that loses its power soon after may keep a dump that says that it is whole, and is not.
+    #[must_use]
+    pub fn unsynced(self) -> Self {
+        Self { waits: false, ..self }
     }
 
     /// Where the file is.
@@ -127,7 +137,7 @@ impl Output {
             self.waiting = offset..end;
         }
         let len = self.waiting.end.saturating_sub(self.waiting.start);
-        if self.is_regular && len >= WRITEBACK {
+        if self.is_regular && self.waits && len >= WRITEBACK {
             // What is not done now is done at the end.
             let _ = start_writeback(&self.file, self.waiting.start, len);
             self.waiting.start = self.waiting.end;
@@ -173,11 +183,13 @@ impl WriteAt for Output {
         if self.is_synced {
             return Ok(());
         }
-        // What finds the bytes again comes with them; times may come later.
-        match self.file.sync_data().map_err(|error| code_of(&error)) {
-            // A device that keeps nothing has nothing to bring to stable storage.
-            Err(EINVAL) if !self.is_regular => {}
-            result => result?,
+        if self.waits {
+            // What finds the bytes again comes with them; times may come later.
+            match self.file.sync_data().map_err(|error| code_of(&error)) {
+                // A device that keeps nothing has nothing to bring to stable storage.
+                Err(EINVAL) if !self.is_regular => {}
+                result => result?,
+            }
         }
         self.is_synced = true;
         self.give_back_storage().map_err(|error| code_of(&error))
@@ -249,7 +261,12 @@ mod tests {
     #[cfg_attr(miri, ignore = "Miri has no fstatfs")]
     fn storage_taken_ahead_is_given_back() {
         let path = scratch("ahead");
-        let mut output = Output::create(&path, IfExists::Overwrite, &[]).unwrap();
+        storage_is_given_back(Output::create(&path, IfExists::Overwrite, &[]).unwrap());
+        storage_is_given_back(Output::create(&path, IfExists::Overwrite, &[]).unwrap().unsynced());
+    }
+
+    fn storage_is_given_back(mut output: Output) {
+        let path = output.path().to_owned();
         output.write_at(0, &[1; 10_000]).unwrap();
         assert_eq!(fs::metadata(&path).unwrap().len(), 10_000);
         output.write_at(100_000, &[2; 10_000]).unwrap();

@@ -150,6 +150,9 @@ pub(crate) struct DumpArgs {
     /// Overwrite an output that exists
     #[arg(short = 'f', long)]
     pub(crate) force: bool,
+    /// Do not wait until OUT is on storage, as for a copy to work with: it would be lost, or look whole and not be, if the power failed
+    #[arg(long, conflicts_with = "flattened")]
+    pub(crate) no_sync: bool,
     /// Write no more than this to each OUT (K, M, G), with -F to the dump inside the stream: it breaks off there, is marked as
     /// incomplete, and kcap exits with 3
     #[arg(short = 'L', long = "limit", value_name = "SIZE", value_parser = parse_size)]

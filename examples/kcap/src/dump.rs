@@ -75,7 +75,7 @@ fn open_sinks(args: &DumpArgs, outputs: &[PathBuf], opened: &Opened<'_>) -> Resu
     let mut in_use = opened.identities.clone();
     let mut sinks: Vec<Sink> = Vec::new();
     for path in outputs {
-        match Sink::file(path, if_exists, &in_use) {
+        match Sink::file(path, if_exists, &in_use, args.no_sync) {
             Ok(sink) => {
                 in_use.extend(sink.identity());
                 sinks.push(sink);

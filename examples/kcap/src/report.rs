@@ -93,6 +93,7 @@ fn options(context: &Context<'_>, saved: Option<&Saved>) -> Value {
         "dedup": args.dedup,
         "flattened": args.flattened,
         "split": args.split.then_some(context.outputs.len()),
+        "sync": !args.no_sync,
         "memory": saved.map(|saved| saved.memory),
         "limit": args.limit,
         "num_threads": args.num_threads,

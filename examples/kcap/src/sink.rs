@@ -17,10 +17,16 @@ pub(crate) enum Sink {
 }
 
 impl Sink {
-    /// A file that `if_exists` allows; never one of those `in_use`.
-    pub(crate) fn file(path: &Path, if_exists: IfExists, in_use: &[(u64, u64)]) -> Result<Self, Failure> {
-        let output = Output::create(path, if_exists, in_use);
-        output.map(Self::File).map_err(|error| Failure::with_path(path, &error))
+    /// A file that `if_exists` allows; never one of those `in_use`. If it is `unsynced`, nothing waits for storage.
+    pub(crate) fn file(
+        path: &Path,
+        if_exists: IfExists,
+        in_use: &[(u64, u64)],
+        unsynced: bool,
+    ) -> Result<Self, Failure> {
+        let output =
+            Output::create(path, if_exists, in_use).map_err(|error| Failure::with_path(path, &error))?;
+        Ok(Self::File(if unsynced { output.unsynced() } else { output }))
     }
 
     /// The flattened stream.
@@ -47,7 +53,7 @@ impl Sink {
         }
     }
 
-    /// Makes a whole dump final: everything is on stable storage, or sent.
+    /// Makes a whole dump final: everything is on stable storage (unless it is unsynced), or sent.
     pub(crate) fn finish(self) -> Result<(), Error> {
         let result = match self {
             Self::File(mut output) => output.sync(),

@@ -6,6 +6,17 @@ use std::path::Path;
 use super::measure::{Cost, Program, interleaved};
 use crate::run::Outcome;
 
+/// Where the outputs are when the programs end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum End {
+    /// kcap's on stable storage, makedumpfile's with the kernel.
+    Own,
+    /// Both with the kernel.
+    Kernel,
+    /// Both on stable storage.
+    Storage,
+}
+
 /// One kind of dump.
 #[derive(Debug)]
 struct Dump {
@@ -15,8 +26,7 @@ struct Dump {
     /// What makedumpfile is asked for where it has no such option.
     peer_option: &'static str,
     flattened: bool,
-    /// Whether makedumpfile's output is brought to stable storage too: kcap's always is.
-    peer_syncs: bool,
+    end: End,
     /// Whether pages that are the same are written once; makedumpfile has no such option.
     dedup: bool,
     /// Whether more threads have anything to share.
@@ -24,8 +34,8 @@ struct Dump {
 }
 
 const fn dump(level: u32, option: &'static str) -> Dump {
-    let peer_syncs = false;
-    Dump { level, option, peer_option: option, flattened: false, peer_syncs, dedup: false, threads: &[1, 2] }
+    let (flattened, dedup) = (false, false);
+    Dump { level, option, peer_option: option, flattened, end: End::Own, dedup, threads: &[1, 2] }
 }
 
 const DUMPS: &[Dump] = &[
@@ -39,7 +49,8 @@ const DUMPS: &[Dump] = &[
     Dump { peer_option: "-c", ..dump(1, "-z") },
     Dump { peer_option: "-l", ..dump(31, "-p") },
     dump(31, ""),
-    Dump { peer_syncs: true, ..dump(31, "") },
+    Dump { end: End::Kernel, ..dump(31, "") },
+    Dump { end: End::Storage, ..dump(31, "") },
     dump(1, ""),
     Dump { dedup: true, ..dump(31, "") },
     dump(31, "-E"),
@@ -64,13 +75,14 @@ impl Dump {
     fn ours(&self, kcap: &Path, input: &str, threads: u32) -> Program {
         let mut words = vec!["dump".to_owned(), "--num-threads".to_owned(), threads.to_string()];
         words.extend(self.dedup.then(|| "--dedup".to_owned()));
+        words.extend((self.end == End::Kernel).then(|| "--no-sync".to_owned()));
         words.extend(self.words(self.option, input));
         Program { path: kcap.display().to_string(), words, to_stdout: self.flattened }
     }
 
     fn peers(&self, input: &str) -> Program {
         let words = self.words(self.peer_option, input);
-        if !self.peer_syncs {
+        if self.end != End::Storage {
             return Program { path: "makedumpfile".to_owned(), words, to_stdout: self.flattened };
         }
         // The last word is the output.
@@ -83,12 +95,13 @@ impl Dump {
         let option = if self.option.is_empty() { "raw" } else { self.option };
         let flattened = if self.flattened { " -F" } else { "" };
         let dedup = if self.dedup { " --dedup" } else { "" };
+        let no_sync = if self.end == End::Kernel { " --no-sync" } else { "" };
         let peer = match self.peer_option {
-            _ if self.peer_syncs => " (peer: and `sync -d`)".to_owned(),
+            _ if self.end == End::Storage => " (peer: and `sync -d`)".to_owned(),
             same if same == self.option => String::new(),
             other => format!(" (peer: {other})"),
         };
-        format!("{option}{flattened}{dedup} -d {}{peer}", self.level)
+        format!("{option}{flattened}{dedup}{no_sync} -d {}{peer}", self.level)
     }
 }
 

@@ -23,7 +23,7 @@ Made by `cargo xtask bench`, which runs kcap and makedumpfile in turns, on the s
 meets both alike, so the ratios hold better than the times. Times are medians; CPU time is user and system time of the whole
 process; `peer` is makedumpfile with one thread, and a ratio above 1 says that kcap is faster. Where makedumpfile lacks an option, the
 one that it was run with is named. Inputs are in the page cache, outputs are new files every time. kcap ends when its file is on stable
-storage, makedumpfile when the kernel has it: one row has makedumpfile's brought there too.
+storage, makedumpfile when the kernel has it; in one row (`--no-sync`) neither waits for storage, in one both do.
 ";
 
 /// Measures changes to lists of memory blocks and to maps, and prints those sections of the page.

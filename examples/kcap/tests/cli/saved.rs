@@ -279,3 +279,22 @@ fn messages_obey_their_level() {
     assert!(progress.lines().any(|line| line == "Copying data: 100 %"), "{progress}");
     assert!(progress.lines().count() <= 20 && !progress.contains('\r'), "{progress}");
 }
+
+#[test]
+fn a_dump_that_waits_for_no_storage_is_the_same() {
+    let folder = Folder::new();
+    let machine = testkit::Machine::x86_64(testkit::Era::V6_12).build();
+    folder.write("vmcore", &machine.elf().to_vec());
+    let saved = |options: &str| {
+        let output = kcap_in(&folder, &format!("dump {options} -f --report @report @vmcore @out"));
+        assert_eq!(code(&output), 0, "{}", stderr(&output));
+        let report: Value = serde_json::from_slice(&read(&folder.path("report"))).unwrap();
+        (read(&folder.path("out")), report["options"]["sync"].clone())
+    };
+    let (synced, is_synced) = saved("-d 31");
+    assert_eq!(is_synced, true);
+    let (unsynced, is_synced) = saved("-d 31 --no-sync");
+    assert_eq!(is_synced, false);
+    assert!(synced == unsynced);
+    assert_eq!(code(&kcap_in(&folder, "dump -F --no-sync @vmcore")), 64);
+}
