@@ -36,12 +36,11 @@ pub(super) fn copy_down(bytes: &mut [u8], from: u32, to: u32) -> Option<()> {
 /// Moves the `len` bytes at `from` to `to`, which may not lie behind.
 #[inline(never)]
 pub(super) fn move_down(bytes: &mut [u8], from: usize, to: usize, len: usize) -> Result<(), DecodeError> {
-    let after = from.checked_add(len).filter(|&after| after <= bytes.len()).ok_or(DecodeError::Corrupt)?;
-    if from < to {
-        return Err(DecodeError::WrongLength);
-    }
-    if from > to {
-        bytes.copy_within(from..after, to);
+    let gap = from.checked_sub(to).ok_or(DecodeError::WrongLength)?;
+    let whole = gap.checked_add(len).ok_or(DecodeError::Corrupt)?;
+    let window = bytes.get_mut(to..).and_then(|bytes| bytes.get_mut(..whole)).ok_or(DecodeError::Corrupt)?;
+    if gap > 0 {
+        window.copy_within(gap.., 0);
     }
     Ok(())
 }
