@@ -15,14 +15,50 @@ use crate::codec::bit_writer::BitWriter;
 /// The most states of any table here.
 pub(super) const MAX_STATES: usize = 512;
 
+/// The symbol of each state.
+pub(super) struct StateSymbols {
+    /// The symbol of state `s` stands at `s` times `step`, modulo the number of states.
+    symbols: [u8; MAX_STATES + 8],
+    step: usize,
+    last_state: usize,
+}
+
+impl StateSymbols {
+    /// Those of `distribution`.
+    pub(super) fn of(distribution: &Distribution) -> Self {
+        if distribution.shares.iter().any(|&share| share < 0) {
+            return Self::spread(distribution);
+        }
+        // Neighbours in order are `step` states apart. Its inverse modulo a power of two leads back: each round has twice as many
+        // bits right, the first one three.
+        let step = step(distribution.log);
+        let mut inverse = step;
+        for _ in 0..2 {
+            inverse = inverse.wrapping_mul(2usize.wrapping_sub(step.wrapping_mul(inverse)));
+        }
+        let last_state = (1 << distribution.log) - 1;
+        Self { symbols: symbols_in_order(distribution), step: inverse, last_state }
+    }
+
+    /// The same, slower, for any distribution and when this is compiled.
+    pub(super) const fn spread(distribution: &Distribution) -> Self {
+        Self { symbols: symbols_of_states(distribution), step: 1, last_state: (1 << distribution.log) - 1 }
+    }
+
+    #[inline(always)]
+    pub(super) const fn of_state(&self, state: usize) -> u8 {
+        self.symbols[state.wrapping_mul(self.step) & self.last_state & (MAX_STATES - 1)]
+    }
+}
+
 /// How far apart in the table are neighbours in order.
-pub(super) const fn step(log: u32) -> usize {
+const fn step(log: u32) -> usize {
     (1 << log >> 1) + (1 << log >> 3) + 3
 }
 
 /// The symbol of each state of `distribution`.
-pub(super) const fn symbols_of_states(distribution: &Distribution) -> [u8; MAX_STATES] {
-    let mut symbols = [0; MAX_STATES];
+const fn symbols_of_states(distribution: &Distribution) -> [u8; MAX_STATES + 8] {
+    let mut symbols = [0; MAX_STATES + 8];
     let states = 1usize << distribution.log;
     // Symbols with less than one state take the last ones.
     let mut end = states;
@@ -55,7 +91,7 @@ pub(super) const fn symbols_of_states(distribution: &Distribution) -> [u8; MAX_S
 }
 
 /// The symbols of all states side by side, of a distribution without symbols that have less than one state.
-pub(super) fn symbols_in_order(distribution: &Distribution) -> [u8; MAX_STATES + 8] {
+fn symbols_in_order(distribution: &Distribution) -> [u8; MAX_STATES + 8] {
     // Eight at a time: how many they are is hard to predict.
     let mut in_order = [0; MAX_STATES + 8];
     let mut end = 0;
@@ -77,20 +113,6 @@ pub(super) fn symbols_in_order(distribution: &Distribution) -> [u8; MAX_STATES +
         end += share;
     }
     in_order
-}
-
-/// As [`symbols_of_states`], but faster where no symbol has less than one state.
-pub(super) fn spread(distribution: &Distribution) -> [u8; MAX_STATES] {
-    if distribution.shares.iter().any(|&share| share < 0) {
-        return symbols_of_states(distribution);
-    }
-    let in_order = symbols_in_order(distribution);
-    let states = 1 << distribution.log;
-    let mut symbols = [0; MAX_STATES];
-    for (at, &symbol) in in_order.iter().take(states).enumerate() {
-        symbols[(at * step(distribution.log)) & (states - 1) & (MAX_STATES - 1)] = symbol;
-    }
-    symbols
 }
 
 /// A table to encode with. Symbols are encoded from the last to the first; a state counts from 2^log to
@@ -137,9 +159,9 @@ impl EncodeTable {
             };
             first += share;
         }
-        let symbols = spread(distribution);
-        for (&symbol, state) in symbols.iter().take(1 << log).zip(1 << log..) {
-            let next = &mut next[usize::from(symbol) & (SYMBOLS - 1)];
+        let symbols = StateSymbols::of(distribution);
+        for (at, state) in (0..1 << log).zip(1 << log..) {
+            let next = &mut next[usize::from(symbols.of_state(at)) & (SYMBOLS - 1)];
             self.states[usize::from(*next) & (MAX_STATES - 1)] = state;
             *next += 1;
         }

@@ -9,7 +9,7 @@
 
 use super::bit_reader::BackwardBits;
 use super::distribution::{Distribution, SYMBOLS};
-use super::fse::{MAX_STATES, step, symbols_in_order, symbols_of_states};
+use super::fse::StateSymbols;
 
 /// What a state decodes to and where it goes.
 #[derive(Debug, Clone, Copy, Default)]
@@ -60,32 +60,16 @@ impl<const CELLS: usize> DecodeTable<CELLS> {
     /// extra bits of each symbol; one that it does not have stands for itself.
     pub(super) const fn of(distribution: &Distribution, codes: &[(u32, u8)]) -> Self {
         let mut table = Self { cells: [Cell::EMPTY; CELLS], log: 0, known: false };
-        table.fill(distribution, &symbols_of_states(distribution), 1, codes);
+        table.fill(distribution, &StateSymbols::spread(distribution), codes);
         table
     }
 
     /// Makes this the table of `distribution`, as [`of`](Self::of) does.
     pub(super) fn build(&mut self, distribution: &Distribution, codes: &[(u32, u8)]) {
-        if distribution.shares.iter().any(|&share| share < 0) {
-            return self.fill(distribution, &symbols_of_states(distribution), 1, codes);
-        }
-        // The inverse of the step, modulo a power of two: each round has twice as many bits right, the first one three.
-        let step = step(distribution.log);
-        let mut inverse = step;
-        for _ in 0..2 {
-            inverse = inverse.wrapping_mul(2usize.wrapping_sub(step.wrapping_mul(inverse)));
-        }
-        self.fill(distribution, &symbols_in_order(distribution), inverse, codes);
+        self.fill(distribution, &StateSymbols::of(distribution), codes);
     }
 
-    /// The symbol of a state is that of `symbols` at `step` times the state, modulo the number of states.
-    const fn fill<const ALL: usize>(
-        &mut self,
-        distribution: &Distribution,
-        symbols: &[u8; ALL],
-        step: usize,
-        codes: &[(u32, u8)],
-    ) {
+    const fn fill(&mut self, distribution: &Distribution, symbols: &StateSymbols, codes: &[(u32, u8)]) {
         let most = CELLS.ilog2();
         self.log = if distribution.log < most { distribution.log } else { most };
         self.known = true;
@@ -96,9 +80,9 @@ impl<const CELLS: usize> DecodeTable<CELLS> {
             numbers[symbol] = distribution.shares[symbol].unsigned_abs();
             symbol += 1;
         }
-        let mut state = 0usize;
+        let mut state = 0;
         while state < 1 << self.log {
-            let symbol = symbols[state.wrapping_mul(step) & ((1 << self.log) - 1) & (MAX_STATES - 1)];
+            let symbol = symbols.of_state(state);
             let place = symbol as usize % SYMBOLS;
             let number = if numbers[place] > 0 { numbers[place] } else { 1 };
             numbers[place] = number + 1;
