@@ -15,13 +15,25 @@ pub(super) const LONG: u32 = 272;
 
 /// Copies a step from `from` to `to`, which is eight bytes or more behind: eight bytes after the other eight, which they may be.
 #[inline(always)]
-pub(super) fn copy_step(bytes: &mut [u8], from: u32, to: u32) -> Option<()> {
+fn copy_step(bytes: &mut [u8], from: u32, to: u32) -> Option<()> {
     let window = bytes.get_mut(from as usize..(to as usize).wrapping_add(STEP))?;
     for half in [0, STEP / 2] {
         let eight: [u8; STEP / 2] = *window.first_chunk::<STEP>()?.get(half..)?.first_chunk()?;
         *window.last_chunk_mut::<STEP>()?.get_mut(half..)?.first_chunk_mut()? = eight;
     }
     Some(())
+}
+
+/// Copies from `from` to `to` and on in such steps, up to `end` and at most 15 bytes beyond.
+#[inline(always)]
+pub(super) fn copy_steps(bytes: &mut [u8], mut from: u32, mut to: u32, end: u32) -> Option<()> {
+    loop {
+        copy_step(bytes, from, to)?;
+        (from, to) = (from.wrapping_add(STEP as u32), to.wrapping_add(STEP as u32));
+        if to >= end {
+            return Some(());
+        }
+    }
 }
 
 /// Copies a step from `from` to `to`, which lies before.
@@ -60,17 +72,11 @@ pub(super) fn repeat_slowly(
     let first = end.min(to + LONG as usize);
     let copied = match distance {
         ..8 if spare >= 8 => copy_pattern(bytes, start, distance, to, first),
-        8.. if spare >= STEP => copy_steps(bytes, start, to, first),
+        8.. if spare >= STEP => copy_steps(bytes, start as u32, to as u32, first as u32),
         _ => None,
     };
     copy_periods(bytes, start, distance, copied.map_or(to, |()| first), end);
     Ok(())
-}
-
-/// Copies from `from` to `to` and on in steps, up to `end` and at most 15 bytes beyond.
-fn copy_steps(bytes: &mut [u8], from: usize, to: usize, end: usize) -> Option<()> {
-    let places = (from..).step_by(STEP).zip((to..end).step_by(STEP));
-    places.map(|(from, to)| copy_step(bytes, from as u32, to as u32)).collect()
 }
 
 /// Repeats the `period` bytes at `start`, which are fewer than 8, from `to` up to `end` and at most 7 bytes beyond.

@@ -6,7 +6,7 @@
 )]
 
 use super::DecodeError;
-use super::copies::{LONG, STEP, copy_down, copy_step, move_down, repeat_slowly};
+use super::copies::{LONG, STEP, copy_down, copy_steps, move_down, repeat_slowly};
 
 /// The longest output that is ever complete: the sum of two places in it has 32 bits.
 const MOST: usize = 1 << 31;
@@ -166,18 +166,11 @@ impl<'a> Output<'a> {
         let end = self.len.wrapping_add(len);
         // Most are short and from not too near: they are copied in steps, where there is room for what these write too much.
         let fits = (end as usize).wrapping_add(STEP) <= limit as usize;
-        if distance >= 8 && len <= LONG && fits {
-            let mut to = self.len;
-            let mut from = to.wrapping_sub(distance);
-            while copy_step(self.bytes, from, to).is_some() {
-                (from, to) = (from.wrapping_add(STEP as u32), to.wrapping_add(STEP as u32));
-                if to >= end {
-                    self.len = end;
-                    return Ok(());
-                }
-            }
+        let in_steps = distance >= 8 && len <= LONG && fits;
+        let start = self.len.wrapping_sub(distance);
+        if !in_steps || copy_steps(self.bytes, start, self.len, end).is_none() {
+            repeat_slowly(self.bytes, self.len(), limit as usize, distance as usize, len as usize)?;
         }
-        repeat_slowly(self.bytes, self.len(), limit as usize, distance as usize, len as usize)?;
         self.len = end;
         Ok(())
     }
