@@ -67,7 +67,7 @@ fn header(src: &mut Input<'_>) -> Result<Header, DecodeError> {
     Ok(Header { kind, len: field(fields)?, coded_len: field(fields >> bits)?, streams })
 }
 
-/// The fewest literals of four streams: as libzstd has it, none of them may be empty, and three have as many.
+/// The fewest literals of four streams: libzstd refuses fewer.
 const FEWEST_OF_FOUR: usize = 6;
 
 /// Decodes one stream, or four of which the first three have the same number of literals: the last `len` bytes of `bytes`.
