@@ -10,6 +10,13 @@ fn saved_folder() -> Folder {
     folder
 }
 
+/// What `dump` makes of the folder's vmcore, and its report.
+fn dumped(folder: &Folder, options: &str) -> (Vec<u8>, Value) {
+    let output = kcap_in(folder, &format!("dump {options} -f --report @report @vmcore @out"));
+    assert_eq!(code(&output), 0, "{}", stderr(&output));
+    (read(&folder.path("out")), serde_json::from_slice(&read(&folder.path("report"))).unwrap())
+}
+
 /// All pages of `file` (with its further parts in `more`) are those of the vmcore.
 fn check(folder: &Folder, file: &str, more: &str) {
     let ranges = kcap_in(folder, &format!("pages @{file} {more}"));
@@ -125,20 +132,15 @@ fn pages_that_are_the_same_are_written_once_and_counted() {
     let folder = Folder::new();
     let machine = testkit::Machine::x86_64(testkit::Era::V6_12).build();
     folder.write("vmcore", &machine.elf().to_vec());
-    let saved = |options: &str| {
-        let output = kcap_in(&folder, &format!("dump {options} -f --report @report @vmcore @out"));
-        assert_eq!(code(&output), 0, "{}", stderr(&output));
-        let report: Value = serde_json::from_slice(&read(&folder.path("report"))).unwrap();
-        (read(&folder.path("out")).len() as u64, report)
-    };
-    let (plain, report) = saved("-l");
+    let (plain, report) = dumped(&folder, "-l");
     assert_eq!(
         (&report["options"]["dedup"], &report["pages"]["duplicates"]["pages"]),
         (&false.into(), &0.into())
     );
-    let (less, report) = saved("-l --dedup");
+    let (less, report) = dumped(&folder, "-l --dedup");
     assert_eq!(report["options"]["dedup"], true);
     let bytes = report["outputs"][0]["duplicate_bytes"].as_u64().unwrap();
+    let (plain, less) = (plain.len() as u64, less.len() as u64);
     assert!(bytes > 0 && less + bytes == plain, "{plain} {less} {bytes}");
     // Without level 1 zero pages are pages like others: all but the first are duplicates.
     let zero =
@@ -285,16 +287,10 @@ fn a_dump_that_waits_for_no_storage_is_the_same() {
     let folder = Folder::new();
     let machine = testkit::Machine::x86_64(testkit::Era::V6_12).build();
     folder.write("vmcore", &machine.elf().to_vec());
-    let saved = |options: &str| {
-        let output = kcap_in(&folder, &format!("dump {options} -f --report @report @vmcore @out"));
-        assert_eq!(code(&output), 0, "{}", stderr(&output));
-        let report: Value = serde_json::from_slice(&read(&folder.path("report"))).unwrap();
-        (read(&folder.path("out")), report["options"]["sync"].clone())
-    };
-    let (synced, is_synced) = saved("-d 31");
-    assert_eq!(is_synced, true);
-    let (unsynced, is_synced) = saved("-d 31 --no-sync");
-    assert_eq!(is_synced, false);
+    let (synced, report) = dumped(&folder, "-d 31");
+    assert_eq!(report["options"]["sync"], true);
+    let (unsynced, report) = dumped(&folder, "-d 31 --no-sync");
+    assert_eq!(report["options"]["sync"], false);
     assert!(synced == unsynced);
     assert_eq!(code(&kcap_in(&folder, "dump -F --no-sync @vmcore")), 64);
 }
